@@ -218,6 +218,34 @@ enum err app_renew_tls(struct app *app, const struct redis_address *files,
     return err;
 }
 
+enum err app_renew_logins(struct app *app, const struct app_logins *logins, bool *redis_changed_out,
+                          bool *users_changed_out, struct error *error)
+{
+    bool more = false, of_entries = false;
+    enum err err = redis_renew_login(app->control, logins->control, redis_changed_out, error);
+
+    *users_changed_out = false;
+    if (err == ERR_OK)
+        err = caches_renew_login(app->caches, logins->control, logins->caches, logins->cache_count,
+                                 &more, error);
+    if (err == ERR_OK)
+        err = entries_renew_login(app->entries, logins->entries_url, &of_entries, error);
+    *redis_changed_out = *redis_changed_out || more || of_entries;
+    return err == ERR_OK && app->users
+               ? users_renew_login(app->users, logins->users_url, users_changed_out, error)
+               : err;
+}
+
+enum err app_set_secrets(struct app *app, const struct secrets *secrets, bool *changed_out,
+                         struct error *error)
+{
+    enum err err = identity_set_secrets(app->identity, secrets, changed_out, error);
+
+    if (err == ERR_OK)
+        err = entries_set_secrets(app->entries, secrets, error);
+    return err == ERR_OK ? backups_set_secrets(app->backups, secrets, error) : err;
+}
+
 void app_close(struct app **app)
 {
     struct app *closing = *app;

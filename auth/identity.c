@@ -108,6 +108,12 @@ enum err identity_set_issuers(struct identity *identity, const struct issuer_spe
     return issuers_set(identity->issuers, issuers, issuer_count, error);
 }
 
+enum err identity_set_secrets(struct identity *identity, const struct secrets *secrets,
+                              bool *changed_out, struct error *error)
+{
+    return tokens_set_secrets(identity->tokens, secrets, changed_out, error);
+}
+
 const struct tokens *identity_tokens(const struct identity *identity)
 {
     return identity->tokens;

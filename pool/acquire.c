@@ -49,6 +49,8 @@ bool pool_acquire_conn_locked(struct pool *pool, int64_t now_ns, struct conn **c
 
 static void park_locked(struct pool *pool, struct conn *conn, int64_t now_ns)
 {
+    if (conn->login != pool->login_number)
+        conn->expires_ns = now_ns;
     conn->idle_since_ns = now_ns;
     conn->next = pool->idle;
     pool->idle = conn;

@@ -6,6 +6,7 @@
 #ifndef POOL_CONN_H
 #define POOL_CONN_H
 
+#include "login.h"
 #include "transport/transport.h"
 
 #include "cachewarden/arena.h"
@@ -81,6 +82,7 @@ struct conn {
     bool is_primary;     /* Redis said so when it was made; neither: it does not tell */
     int64_t expires_ns;  /* of the pool: to be replaced from then on */
     uint64_t generation; /* of the pool, when it was made (renew.c) */
+    uint64_t login;      /* which of the pool's it was made with */
     bool is_reused;      /* a round trip has succeeded on it */
     char buffer[CONN_READ_BUFFER];
 };
@@ -88,6 +90,7 @@ struct conn {
 /* Where a connection leads, and how it begins. */
 struct conn_target {
     const struct redis_address *address;
+    struct login *login;     /* NULL: that of the address */
     struct tls_context *tls; /* NULL: plain */
     const char *client_name;
     bool asks_replication_id; /* it is to find out which Redis it leads to */

@@ -164,7 +164,7 @@ enum err pool_connect(struct pool *pool, int64_t deadline_ns, enum dial dial,
     struct error why; /* the caller may not want to know, the breaker does */
     int64_t start_ns = clock_mono_ns(), limit_ns = start_ns + pool->connect_timeout_ns;
     lock_acquire(&pool->lock);
-    uint64_t generation = pool->generation;
+    uint64_t generation = pool->generation, login = pool->login_number;
     lock_release(&pool->lock);
     if (dial == DIAL_TRIAL) /* after a failover by name another address is behind it */
         resolver_renew(pool->address.host);
@@ -178,6 +178,7 @@ enum err pool_connect(struct pool *pool, int64_t deadline_ns, enum dial dial,
         *down_out = connect_failed_locked(pool, err, why.redis, dial, is_conclusive, &end);
     } else {
         (*conn_out)->generation = generation;
+        (*conn_out)->login = login;
         (*conn_out)->expires_ns = pool_expiry(pool, *conn_out, clock_mono_ns());
         *down_out = false;
         if (!connected_locked(pool, conn_out, dial, &end))

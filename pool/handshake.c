@@ -26,17 +26,30 @@ static void add(struct handshake *handshake, const char *name, size_t argc, cons
     resp_add_command(&handshake->out, argc, argv);
 }
 
+static void begin(struct handshake *handshake, const char *username, const char *password_text,
+                  size_t more)
+{
+    struct str user = str_from(username), password = str_from(password_text);
+    /* Room for everything: a buffer that moves leaves a copy of the password behind. */
+    strbuf_init(&handshake->out, NULL, user.len + password.len + more);
+    if (username)
+        add(handshake, "AUTH", 3, (const struct str[]){STR("AUTH"), user, password});
+    else if (password_text)
+        add(handshake, "AUTH", 2, (const struct str[]){STR("AUTH"), password});
+}
+
 /* Passwords, database and name are one write; the guard of the round trip goes behind them. */
 static void compose(struct handshake *handshake, const struct conn_target *target)
 {
     const struct redis_address *address = target->address;
-    struct str user = str_from(address->username), password = str_from(address->password);
-    /* Room for everything: a buffer that moves leaves a copy of the password behind. */
-    strbuf_init(&handshake->out, NULL, user.len + password.len + strlen(target->client_name) + 256);
-    if (address->username)
-        add(handshake, "AUTH", 3, (const struct str[]){STR("AUTH"), user, password});
-    else if (address->password)
-        add(handshake, "AUTH", 2, (const struct str[]){STR("AUTH"), password});
+    size_t more = strlen(target->client_name) + 256;
+    if (target->login) {
+        lock_acquire(&target->login->lock);
+        begin(handshake, target->login->who.username, target->login->who.password, more);
+        lock_release(&target->login->lock);
+    } else {
+        begin(handshake, address->username, address->password, more);
+    }
     if (address->database != 0) {
         char number[16];
         snprintf(number, sizeof number, "%d", address->database);

@@ -147,9 +147,11 @@ enum err pool_open(const struct redis_options *options, struct pool **pool_out, 
         return error_set(error, ERR_NO_MEMORY, "out of memory");
     }
     pool->tls = tls;
+    login_init(&pool->login, &pool->address);
     redis_address_describe(&pool->address, pool->description, sizeof pool->description);
     pool->size = options->size;
     pool->target = (struct conn_target){.address = &pool->address,
+                                        .login = &pool->login,
                                         .tls = tls,
                                         .client_name = pool->client_name,
                                         .asks_replication_id = options->asks_replication_id};
@@ -179,6 +181,7 @@ void pool_close(struct pool **pool)
     tls_context_free(&p->tls);
     lock_cond_fini(&p->large_left);
     lock_fini(&p->lock);
+    login_fini(&p->login);
     redis_address_fini(&p->address);
     free(p->client_name);
     free(p);

@@ -18,6 +18,8 @@ void pool_renew(struct pool *pool);
 void pool_note_replica(struct pool *pool);
 CW_MUST_CHECK enum err pool_renew_tls(struct pool *pool, const struct redis_address *files,
                                       bool changed_out[TLS_PARTS], struct error *error);
+CW_MUST_CHECK enum err pool_renew_login(struct pool *pool, const struct redis_address *address,
+                                        bool *changed_out, struct error *error);
 void pool_stats_read(struct pool *pool, struct redis_stats *stats_out);
 bool pool_is_down(struct pool *pool);
 /* Down, or led to a replica. */

@@ -43,8 +43,9 @@ struct pool_replica {
  */
 struct pool {
     /* Set by pool_open, constant. */
-    struct redis_address address;
-    struct tls_context *tls; /* NULL: plain */
+    struct redis_address address; /* without user and password */
+    struct login login;           /* has a lock of its own */
+    struct tls_context *tls;      /* NULL: plain */
     char *client_name;
     struct conn_target target; /* made of these */
     char description[128];
@@ -60,6 +61,7 @@ struct pool {
     /* Guarded by lock. */
     uint64_t replication_id; /* of the newest connection; those of another are not kept */
     uint64_t generation;     /* connections made in an earlier one are not kept */
+    uint64_t login_number;   /* rises with each login; connections of before are to be replaced */
     struct pool_replica replica;
     int64_t sweep_next_ns; /* no connection is closed for its age before */
     struct conn *idle;     /* newest first: the one whose socket is warm */

@@ -83,6 +83,12 @@ static void add_stats(struct pool *pool, void *with)
     stats_add(with, &stats);
 }
 
+enum err redis_renew_login(struct redis *redis, const struct redis_address *address,
+                           bool *changed_out, struct error *error)
+{
+    return redis->topology->ops->renew_login(redis->topology, address, changed_out, error);
+}
+
 void redis_stats_read(struct redis *redis, struct redis_stats *stats_out)
 {
     *stats_out = (struct redis_stats){0};

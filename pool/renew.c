@@ -7,6 +7,7 @@
  *
  * And a connection ends at a certain age, for what nobody hears of: an old primary that goes on as a second one, a
  * balancer that has other servers by now. A new one is made first, and the old one is used for as long as none comes.
+ * The same is done when another user and password are to be used.
  */
 #include "pool_private.h"
 
@@ -148,6 +149,22 @@ struct conn *pool_sweep_locked(struct pool *pool, int64_t now_ns)
         return NULL;
     pool->sweep_next_ns = now_ns + SWEEP_INTERVAL_NS;
     return drop_some_outlived_locked(pool, now_ns, 1);
+}
+
+/* As at their age: so nobody waits for a new one, and should it be refused, the old ones are used on. */
+enum err pool_renew_login(struct pool *pool, const struct redis_address *address, bool *changed_out,
+                          struct error *error)
+{
+    if (login_set(&pool->login, address, changed_out) != ERR_OK)
+        return error_set(error, ERR_NO_MEMORY, "out of memory");
+    if (!*changed_out)
+        return ERR_OK;
+    lock_acquire(&pool->lock);
+    pool->login_number++;
+    for (struct conn *conn = pool->idle; conn; conn = conn->next)
+        conn->expires_ns = 0;
+    lock_release(&pool->lock);
+    return ERR_OK;
 }
 
 void pool_log_news(const struct pool *pool, enum pool_news news)

@@ -11,6 +11,7 @@ enum { DUTY_PERCENT = 20 }; /* where nobody says: as jobs.duty_percent */
 enum err backups_open(struct app *app, const struct app_options *options,
                       struct backups **backups_out, struct error *error)
 {
+    const struct secrets secrets = token_secrets(&options->tokens);
     struct backups *backups = calloc(1, sizeof *backups);
 
     *backups_out = backups;
@@ -27,7 +28,7 @@ enum err backups_open(struct app *app, const struct app_options *options,
     backups->directory = strndup(options->backup.directory.ptr ? options->backup.directory.ptr : "",
                                  options->backup.directory.len);
     enum err err = backups->directory
-                       ? archive_key_new(options->tokens.secret, &backups->key, error)
+                       ? archive_key_new(&secrets, &backups->key, error)
                        : error_set_detail(error, ERR_NO_MEMORY, "no memory for backups");
     if (err == ERR_OK)
         err = archive_key_set_passphrase(backups->key, options->backup.passphrase, error);
@@ -38,6 +39,12 @@ enum err backups_open(struct app *app, const struct app_options *options,
     if (err != ERR_OK)
         backups_close(backups_out);
     return err;
+}
+
+enum err backups_set_secrets(struct backups *backups, const struct secrets *secrets,
+                             struct error *error)
+{
+    return backups ? archive_key_set_secrets(backups->key, secrets, error) : ERR_OK;
 }
 
 void backups_close(struct backups **backups)

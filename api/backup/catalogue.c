@@ -66,7 +66,8 @@ static bool recall(struct catalogue *catalogue, const char *id, const struct sta
 {
     lock_acquire(&catalogue->lock);
     const struct known_archive *known = find_known_locked(catalogue, id);
-    bool is_same = known && looks_same(known, status);
+    bool is_same =
+        known && looks_same(known, status) && known->secrets == archive_key_secrets(catalogue->key);
     if (is_same)
         *known_out = *known;
     lock_release(&catalogue->lock);
@@ -92,7 +93,7 @@ static struct known_archive *room_locked(struct catalogue *catalogue, const char
     return &catalogue->known[catalogue->known_count++];
 }
 
-void catalogue_remember(struct catalogue *catalogue, const struct stat *status,
+void catalogue_remember(struct catalogue *catalogue, const struct stat *status, uint64_t secrets,
                         const struct backup *backup, const char *reason)
 {
     lock_acquire(&catalogue->lock);
@@ -101,6 +102,7 @@ void catalogue_remember(struct catalogue *catalogue, const struct stat *status,
         *known = (struct known_archive){.inode = status->st_ino,
                                         .size = status->st_size,
                                         .changed = status->st_ctim,
+                                        .secrets = secrets,
                                         .backup = *backup};
         snprintf(known->reason, sizeof known->reason, "%s", reason);
     }
@@ -256,6 +258,7 @@ static enum err examine_once(struct catalogue *catalogue, int fd, const char *id
                              const struct backup_watch *watch, const struct stat *status,
                              struct backup *backup_out, struct error *error)
 {
+    uint64_t secrets = archive_key_secrets(catalogue->key);
     struct error reason;
 
     error_clear(&reason);
@@ -263,11 +266,11 @@ static enum err examine_once(struct catalogue *catalogue, int fd, const char *id
     if (error && err != ERR_OK)
         *error = reason;
     if (err == ERR_OK) {
-        catalogue_remember(catalogue, status, backup_out, "");
+        catalogue_remember(catalogue, status, secrets, backup_out, "");
     } else if (err == ERR_UNPROCESSABLE) {
         struct backup none = {.size = 0};
         memcpy(none.id, id, sizeof none.id);
-        catalogue_remember(catalogue, status, &none, reason.caller);
+        catalogue_remember(catalogue, status, secrets, &none, reason.caller);
     } else if (err != ERR_BUSY) {
         forget(catalogue, id);
     }

@@ -136,7 +136,7 @@ static enum err keep(struct catalogue *catalogue, const struct catalogue_draft *
     if (renameat(draft->folder, from, draft->folder, to) != 0 || fsync(draft->folder) != 0)
         return catalogue_folder_failed(catalogue, "write into", error);
     if (fstat(draft->fd, &status) == 0)
-        catalogue_remember(catalogue, &status, backup_out, "");
+        catalogue_remember(catalogue, &status, archive_key_secrets(catalogue->key), backup_out, "");
     return ERR_OK;
 }
 

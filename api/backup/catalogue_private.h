@@ -10,11 +10,12 @@
 #define CATALOGUE_SUFFIX ".tar.zst"
 enum { CATALOGUE_NAME_SIZE = ARCHIVE_ID_SIZE + 16 };
 
-/* A file that was read, and is not read again while it looks the same. */
+/* A file that was read, and is not read again while it looks the same and the secrets are. */
 struct known_archive {
     ino_t inode;
     int64_t size;
     struct timespec changed; /* st_ctim: nobody sets that by hand */
+    uint64_t secrets;        /* archive_key_secrets, when it was read */
     struct backup backup;    /* of one that is not whole only the id */
     char reason[192];        /* why it is not whole; empty: it is */
 };
@@ -53,7 +54,7 @@ CW_MUST_CHECK enum err catalogue_look_at(struct catalogue *catalogue, int fd, co
 /* Forgets all but these, which are sorted from Z to A. */
 void catalogue_forget_others(struct catalogue *catalogue, char (*ids)[ARCHIVE_ID_SIZE],
                              size_t count);
-void catalogue_remember(struct catalogue *catalogue, const struct stat *status,
+void catalogue_remember(struct catalogue *catalogue, const struct stat *status, uint64_t secrets,
                         const struct backup *backup, const char *reason);
 
 #endif

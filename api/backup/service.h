@@ -12,6 +12,9 @@ CW_MUST_CHECK enum err backups_open(struct app *app, const struct app_options *o
                                     struct backups **backups_out, struct error *error);
 /* Makes backups at the ticks of the schedule from here on, if there is one. */
 CW_MUST_CHECK enum err backups_watch(struct backups *backups, struct error *error);
+/* archive_key_set_secrets; what is known of archives is looked at anew. `backups` may be NULL. */
+CW_MUST_CHECK enum err backups_set_secrets(struct backups *backups, const struct secrets *secrets,
+                                           struct error *error);
 /* Ends what is under way. */
 void backups_close(struct backups **backups);
 

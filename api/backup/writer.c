@@ -271,8 +271,7 @@ static enum err put_seal(struct backup_writer *writer, struct error *error)
         return explain(writer, error);
     if (digest_so_far(writer->digest, digest) != ERR_OK)
         return error_set_detail(error, ERR_INTERNAL, "a backup could not be hashed");
-    enum err err = archive_key_sign(writer->key, (struct str){(const char *)digest, sizeof digest},
-                                    mac, error);
+    enum err err = archive_seal_end(writer->key, head, digest, mac, error);
     if (err == ERR_OK && put_bytes(writer, (struct str){(const char *)mac, sizeof mac}) != ERR_OK)
         err = explain(writer, error);
     return err;

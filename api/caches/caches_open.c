@@ -217,6 +217,38 @@ enum err caches_renew_tls(struct caches *caches, const struct redis_address *fil
     return ERR_OK;
 }
 
+static enum err renew_login(const struct target *target, const struct redis_address *control,
+                            const struct cache_spec *spec, bool *changed_out, struct error *error)
+{
+    struct redis_address address;
+    enum err err = find_address(spec, control, &address, error);
+
+    if (err != ERR_OK)
+        return err;
+    err = redis_renew_login(target->redis, &address, changed_out, error);
+    redis_address_fini(&address);
+    return err;
+}
+
+enum err caches_renew_login(struct caches *caches, const struct redis_address *control,
+                            const struct cache_spec *specs, size_t count, bool *changed_out,
+                            struct error *error)
+{
+    enum err err = ERR_OK;
+
+    *changed_out = false;
+    for (size_t i = 0; i < caches->count; i++) {
+        const struct target *target = &caches->targets[i];
+        for (size_t k = 0; err == ERR_OK && target->owns_redis && k < count; k++) {
+            bool changed = false;
+            if (str_eq(specs[k].name, target->name))
+                err = renew_login(target, control, &specs[k], &changed, error);
+            *changed_out = *changed_out || changed;
+        }
+    }
+    return err;
+}
+
 void caches_close(struct caches **caches)
 {
     if (!*caches)

@@ -53,6 +53,12 @@ CW_MUST_CHECK enum err caches_list(struct app *app, struct work work, struct cac
 CW_MUST_CHECK enum err caches_open(const struct app_options *options, struct redis *control,
                                    struct caches **caches_out, struct error *error);
 void caches_close(struct caches **caches);
+/* redis_renew_login for the pools of targets with a Redis or database of their own, where a spec has their name, until
+ * one fails: with the user and password of the spec's URL, or those of `control`. */
+CW_MUST_CHECK enum err caches_renew_login(struct caches *caches,
+                                          const struct redis_address *control,
+                                          const struct cache_spec *specs, size_t count,
+                                          bool *changed_out, struct error *error);
 /* redis_renew_tls for the pools of targets with a Redis or database of their own, until one fails. */
 CW_MUST_CHECK enum err caches_renew_tls(struct caches *caches, const struct redis_address *files,
                                         bool changed_out[TLS_PARTS], struct error *error);

@@ -43,6 +43,14 @@ static enum err open_own_redis(struct entries *entries, const struct app_options
     return err;
 }
 
+static enum err open_leases(struct entries *entries, const struct app_options *options,
+                            struct error *error)
+{
+    const struct secrets secrets = token_secrets(&options->tokens);
+
+    return lease_keys_new(&secrets, &entries->lease_keys, error);
+}
+
 enum err entries_open(const struct app_options *options, struct redis *control,
                       struct entries **entries_out, struct error *error)
 {
@@ -64,12 +72,36 @@ enum err entries_open(const struct app_options *options, struct redis *control,
     if (err == ERR_OK && entries_metrics_new(&entries->metrics) != ERR_OK)
         err = error_set_detail(error, ERR_NO_MEMORY, "no memory for the metrics of entries");
     if (err == ERR_OK)
-        err = lease_key_new(options->tokens.secret, &entries->lease_key);
+        err = open_leases(entries, options, error);
     if (err == ERR_OK)
         *entries_out = entries;
     else
         entries_close(&entries);
     return err;
+}
+
+enum err entries_renew_login(struct entries *entries, struct str url, bool *changed_out,
+                             struct error *error)
+{
+    struct redis_address address;
+
+    *changed_out = false;
+    if (!entries || !entries->owns_redis || url.len == 0)
+        return ERR_OK;
+    enum err err = redis_address_parse(url, &address, error);
+    if (err != ERR_OK)
+        return err;
+    err = redis_renew_login(entries->redis, &address, changed_out, error);
+    redis_address_fini(&address);
+    return err;
+}
+
+enum err entries_set_secrets(struct entries *entries, const struct secrets *secrets,
+                             struct error *error)
+{
+    bool changed;
+
+    return entries ? key_ring_set(entries->lease_keys, secrets, &changed, error) : ERR_OK;
 }
 
 void entries_look_for_room(struct entries *entries, int64_t deadline_ns)
@@ -113,7 +145,7 @@ void entries_close(struct entries **entries)
     recent_free(&closing->recent);
     waits_free(&closing->waits);
     entries_metrics_free(&closing->metrics);
-    mac_key_free(&closing->lease_key);
+    key_ring_free(&closing->lease_keys);
     free(closing);
     *entries = NULL;
 }

@@ -29,7 +29,7 @@ struct entries {
     bool owns_redis;
     bool has_own_memory; /* it is not the server of control data, whatever its database */
     int64_t default_ttl_s;
-    struct mac_key *lease_key;
+    struct key_ring *lease_keys;
     struct recent *recent;
     struct waits *waits;
     struct entries_metrics *metrics;

@@ -1,6 +1,7 @@
 #include "entries/lease.h"
 
 #include "cachewarden/digest.h"
+#include "cachewarden/mac.h"
 #include "entries/varint.h"
 #include "keyspace.h"
 
@@ -14,21 +15,37 @@ enum {
     RESERVE = 64
 };
 
-enum err lease_key_new(struct str secret, struct mac_key **key_out)
+static enum err make_key(struct str secret, void **key_out, struct error *error)
 {
     unsigned char derived[MAC_MAX_SIZE];
-    struct mac_key *own = NULL;
+    struct mac_key *own = NULL, *key = NULL;
     size_t size;
     enum err err = mac_key_new("SHA2-256", secret, &own);
 
-    *key_out = NULL;
     if (err == ERR_OK)
         err = mac_compute(own, STR("cachewarden: leases of entries, 1"), derived, &size);
     if (err == ERR_OK)
-        err = mac_key_new("SHA2-256", (struct str){(const char *)derived, size}, key_out);
+        err = mac_key_new("SHA2-256", (struct str){(const char *)derived, size}, &key);
     secret_wipe(derived, sizeof derived);
     mac_key_free(&own);
-    return err;
+    *key_out = key;
+    return err == ERR_OK ? err
+                         : error_set_detail(error, err, "the key of leases could not be made");
+}
+
+static void free_key(void *memory)
+{
+    struct mac_key *key = memory;
+
+    mac_key_free(&key);
+}
+
+enum err lease_keys_new(const struct secrets *secrets, struct key_ring **keys_out,
+                        struct error *error)
+{
+    static const struct key_kind kind = {make_key, free_key};
+
+    return key_ring_new(&kind, secrets, keys_out, error);
 }
 
 static enum err digest_model(struct str name, unsigned char out[LEASE_MODEL_SIZE])
@@ -57,20 +74,27 @@ enum err lease_fill_in(struct lease *lease, int64_t now_ms, int64_t version,
     return err;
 }
 
-/* Over what is said, and where it holds: the entry's key names both namespace and label. */
-static enum err sign(const struct lease_scope *scope, struct arena *arena, struct str said,
-                     unsigned char signature_out[MAC_MAX_SIZE])
+/* What is signed: what is said, and where it holds: the entry's key names both namespace and label. */
+static struct str signed_text(const struct lease_scope *scope, struct arena *arena, struct str said)
 {
     struct label_key entry = key_entry(scope->space, scope->label);
     struct strbuf text;
-    size_t size;
 
     strbuf_init(&text, arena, said.len + entry.len + VARINT_SIZE_MAX);
     varint_add(&text, (int64_t)said.len);
     strbuf_add(&text, said);
     strbuf_add(&text, label_key_str(&entry));
-    return text.failed ? ERR_NO_MEMORY
-                       : mac_compute(scope->key, strbuf_str(&text), signature_out, &size);
+    return text.failed ? STR_NONE : strbuf_str(&text);
+}
+
+static enum err sign(const struct lease_scope *scope, struct arena *arena, struct str said,
+                     unsigned char signature_out[MAC_MAX_SIZE])
+{
+    struct str text = signed_text(scope, arena, said);
+    size_t size;
+
+    return text.ptr ? mac_compute(key_ring_keys(scope->keys)->keys[0], text, signature_out, &size)
+                    : ERR_NO_MEMORY;
 }
 
 enum err lease_seal(const struct lease_scope *scope, struct arena *arena, const struct lease *lease,
@@ -135,14 +159,20 @@ static bool decode(struct str said, struct lease *lease)
 static bool is_signed(const struct lease_scope *scope, struct arena *arena, struct str bytes,
                       struct str *said_out)
 {
+    const struct key_set *keys = key_ring_keys(scope->keys);
     unsigned char signature[MAC_MAX_SIZE];
+    bool is_ours = false;
+    size_t size;
 
     if (bytes.len <= SIGNATURE_SIZE)
         return false;
     *said_out = str_sub(bytes, 0, bytes.len - SIGNATURE_SIZE);
-    return sign(scope, arena, *said_out, signature) == ERR_OK &&
-           str_eq_secret(str_sub(bytes, said_out->len, SIGNATURE_SIZE),
-                         (struct str){(const char *)signature, SIGNATURE_SIZE});
+    struct str text = signed_text(scope, arena, *said_out);
+    for (size_t i = 0; text.ptr && !is_ours && i < keys->count; i++)
+        is_ours = mac_compute(keys->keys[i], text, signature, &size) == ERR_OK &&
+                  str_eq_secret(str_sub(bytes, said_out->len, SIGNATURE_SIZE),
+                                (struct str){(const char *)signature, SIGNATURE_SIZE});
+    return is_ours;
 }
 
 enum err lease_open(const struct lease_scope *scope, struct work work, struct str text,

@@ -18,7 +18,7 @@
 #define API_ENTRIES_LEASE_H
 
 #include "cachewarden/entries.h"
-#include "cachewarden/mac.h"
+#include "cachewarden/key_ring.h"
 #include "entries/models.h"
 
 #define LEASE_MODEL_SIZE 8
@@ -33,15 +33,16 @@ struct lease {
     int64_t counts[ENTRY_MODELS_MAX];
 };
 
-/* The key of this purpose, derived from the secret. Errors of mac_key_new and mac_compute. */
-CW_MUST_CHECK enum err lease_key_new(struct str secret, struct mac_key **key_out);
+/* The keys of this purpose, derived from the secrets. Errors of mac_key_new and mac_compute. */
+CW_MUST_CHECK enum err lease_keys_new(const struct secrets *secrets, struct key_ring **keys_out,
+                                      struct error *error);
 
 /* The numbers of now, with the counts of these models. ERR_INTERNAL: there is no digest. */
 CW_MUST_CHECK enum err lease_fill_in(struct lease *lease, int64_t now_ms, int64_t version,
                                      const struct model_set *models);
 /* What a lease is signed with, and where alone it holds. */
 struct lease_scope {
-    const struct mac_key *key;
+    const struct key_ring *keys; /* lease_keys_new */
     const struct namespace *space;
     struct str label;
 };

@@ -18,7 +18,7 @@ struct model_set models_of(const struct entry_request *request)
 
 struct lease_scope entry_lease_scope(const struct entry_request *request)
 {
-    return (struct lease_scope){request->app->entries->lease_key, &request->space, request->label};
+    return (struct lease_scope){request->app->entries->lease_keys, &request->space, request->label};
 }
 
 struct pipeline *entry_pipeline(const struct entry_request *request, enum pipeline_effect effect)

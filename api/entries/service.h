@@ -24,6 +24,13 @@ bool entries_own_redis(const struct entries *entries);
 /* redis_renew_tls for the pool of their own, if they have one. `entries` may be NULL. */
 CW_MUST_CHECK enum err entries_renew_tls(struct entries *entries, const struct redis_address *files,
                                          bool changed_out[TLS_PARTS], struct error *error);
+/* redis_renew_login with the user and password of `url` (that of the options) for the pool of their own, if they have
+ * one. `entries` may be NULL. ERR_BAD_INPUT: it is no URL of a Redis. */
+CW_MUST_CHECK enum err entries_renew_login(struct entries *entries, struct str url,
+                                           bool *changed_out, struct error *error);
+/* Leases are signed with these secrets from here on (key_ring_set). `entries` may be NULL. */
+CW_MUST_CHECK enum err entries_set_secrets(struct entries *entries, const struct secrets *secrets,
+                                           struct error *error);
 /* For GET /metrics. */
 void entries_write_metrics(const struct entries *entries, struct strbuf *out);
 

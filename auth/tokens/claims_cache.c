@@ -14,6 +14,7 @@ enum {
 };
 
 struct cached_claims {
+    uint64_t keys;        /* that have proven it */
     struct claims claims; /* its strings point nowhere: lengths and text stand for them */
     size_t subject_len, id_len, family_len, incarnation_len, unrecorded_len, token_len;
     char token[TOKEN_SIZE];
@@ -90,12 +91,12 @@ static struct str key_of(struct str compact)
 }
 
 bool claims_recall(struct claims_cache *cache, struct arena *arena, struct str compact,
-                   int64_t now_s, struct claims *claims)
+                   uint64_t keys, int64_t now_s, struct claims *claims)
 {
     struct cached_claims record;
 
     if (!ttl_cache_recall(cache->records, key_of(compact), now_s, INT64_MAX, &record) ||
-        !is_same(compact, (struct str){record.token, record.token_len}))
+        record.keys != keys || !is_same(compact, (struct str){record.token, record.token_len}))
         return false;
     size_t len = record.subject_len + record.id_len + record.family_len + record.incarnation_len +
                  record.unrecorded_len;
@@ -120,7 +121,7 @@ static size_t pack(char **end, struct str text)
     return text.len;
 }
 
-void claims_remember(struct claims_cache *cache, struct str compact, int64_t now_s,
+void claims_remember(struct claims_cache *cache, struct str compact, uint64_t keys, int64_t now_s,
                      const struct claims *claims)
 {
     const struct token_claims *token = &claims->token;
@@ -132,6 +133,7 @@ void claims_remember(struct claims_cache *cache, struct str compact, int64_t now
             sizeof record.text ||
         compact.len > sizeof record.token)
         return;
+    record.keys = keys;
     record.claims = *claims;
     record.claims.token.subject = record.claims.token.id = STR_NONE;
     record.claims.token.family = record.claims.token.unrecorded = STR_NONE;

@@ -14,9 +14,9 @@ struct mac_key {
     unsigned char secret[];
 };
 
-/* One secret of our own and a few external issuers'. More than this in turn is slower, not wrong.
- */
-enum { SLOT_COUNT = 4 };
+/* Of our own secret and those before it: tokens, leases; and a few external issuers'. More than this in turn is
+ * slower, not wrong. */
+enum { SLOT_COUNT = 12 };
 
 struct thread_contexts {
     struct {

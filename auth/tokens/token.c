@@ -16,9 +16,14 @@ enum {
     TTL_MAX_S = 10 * 366 * 86400, /* keeps sums of dates far from their end */
 };
 
+/* Of one secret. */
+struct token_key {
+    struct jws_key *jws;
+    struct mac_key *names; /* for token_name_digest */
+};
+
 struct tokens {
-    struct jws_key *key;
-    struct mac_key *names; /* the same secret, for token_name_digest */
+    struct key_ring *keys; /* of struct token_key */
     struct claims_rules rules;
     struct claims_cache *cache; /* looks after its own threads */
     int64_t access_ttl_s;
@@ -41,6 +46,76 @@ static bool copy_rules(struct arena *arena, const struct claimed_rights_rules *r
     return copy->superuser_claim.ptr && copy->groups_claim.ptr && copy->admin_group.ptr;
 }
 
+/* ---- secrets ---- */
+
+static void free_key(void *memory)
+{
+    struct token_key *key = memory;
+
+    jws_key_free(&key->jws);
+    mac_key_free(&key->names);
+    free(key);
+}
+
+static enum err make_key(struct str secret, void **key_out, struct error *error)
+{
+    struct token_key *key = calloc(1, sizeof *key);
+
+    *key_out = NULL;
+    if (!key)
+        return ERR_NO_MEMORY;
+    enum err err = jws_key_new_secret(JWS_HS256, secret, &key->jws, error);
+    if (!err)
+        err = mac_key_new("SHA2-256", secret, &key->names);
+    if (err)
+        free_key(key);
+    else
+        *key_out = key;
+    return err;
+}
+
+static const struct key_kind token_keys = {make_key, free_key};
+
+static enum err check_secret(const char *name, struct str secret, struct error *error)
+{
+    if (secret.len >= TOKEN_SECRET_MIN_SIZE)
+        return ERR_OK;
+    return error_set(error, ERR_BAD_INPUT,
+                     "%s has %zu bytes, but HS256 needs at least %d: make one with "
+                     "`openssl rand -hex 32`",
+                     name, secret.len, TOKEN_SECRET_MIN_SIZE);
+}
+
+static enum err check_secrets(const struct secrets *secrets, struct error *error)
+{
+    enum err err = check_secret("auth.secret", secrets->current, error);
+
+    for (size_t i = 0; !err && i < secrets->previous_count; i++)
+        err = check_secret("one of auth.previous_secrets", secrets->previous[i], error);
+    return err;
+}
+
+struct secrets token_secrets(const struct token_options *options)
+{
+    struct secrets secrets = {.current = options->secret,
+                              .previous_count = options->previous_secret_count};
+
+    for (size_t i = 0; i < secrets.previous_count && i < SECRETS_PREVIOUS_MAX; i++)
+        secrets.previous[i] = options->previous_secrets[i];
+    return secrets;
+}
+
+enum err tokens_set_secrets(struct tokens *tokens, const struct secrets *secrets, bool *changed_out,
+                            struct error *error)
+{
+    enum err err = check_secrets(secrets, error);
+
+    *changed_out = false;
+    return err ? err : key_ring_set(tokens->keys, secrets, changed_out, error);
+}
+
+/* ---- life ---- */
+
 enum err tokens_new(const struct token_options *options, struct tokens **tokens_out,
                     struct error *error)
 {
@@ -58,11 +133,10 @@ enum err tokens_new(const struct token_options *options, struct tokens **tokens_
                          TTL_MAX_S);
     if (options->leeway_s < 0 || options->leeway_s > TTL_MAX_S)
         return error_set(error, ERR_BAD_INPUT, "auth.leeway_s must be 0 to %d seconds", TTL_MAX_S);
-    if (options->secret.len < TOKEN_SECRET_MIN_SIZE)
-        return error_set(error, ERR_BAD_INPUT,
-                         "auth.secret has %zu bytes, but HS256 needs at least %d: make one with "
-                         "`openssl rand -hex 32`",
-                         options->secret.len, TOKEN_SECRET_MIN_SIZE);
+    const struct secrets secrets = token_secrets(options);
+    enum err err = check_secrets(&secrets, error);
+    if (err)
+        return err;
 
     struct tokens *tokens = calloc(1, sizeof *tokens);
     if (!tokens)
@@ -74,7 +148,7 @@ enum err tokens_new(const struct token_options *options, struct tokens **tokens_
     tokens->longest_ttl_s = options->longest_ttl_s;
     tokens->rules.leeway_s = options->leeway_s;
     tokens->memory = arena_new(256, 0);
-    enum err err = tokens->memory ? ERR_OK : ERR_NO_MEMORY;
+    err = tokens->memory ? ERR_OK : ERR_NO_MEMORY;
     if (!err) {
         tokens->rules.issuer = str_dup(tokens->memory, options->issuer);
         tokens->rules.audience = str_dup(tokens->memory, options->audience);
@@ -85,9 +159,7 @@ enum err tokens_new(const struct token_options *options, struct tokens **tokens_
     if (!err)
         err = claims_cache_new(&tokens->cache);
     if (!err)
-        err = jws_key_new_secret(JWS_HS256, options->secret, &tokens->key, error);
-    if (!err)
-        err = mac_key_new("SHA2-256", options->secret, &tokens->names);
+        err = key_ring_new(&token_keys, &secrets, &tokens->keys, error);
     if (err)
         tokens_free(&tokens);
     *tokens_out = tokens;
@@ -98,9 +170,7 @@ void tokens_free(struct tokens **tokens)
 {
     if (!*tokens)
         return;
-    jws_key_free(&(*tokens)->key);
-    if ((*tokens)->names)
-        mac_key_free(&(*tokens)->names);
+    key_ring_free(&(*tokens)->keys);
     claims_cache_free(&(*tokens)->cache);
     arena_free(&(*tokens)->memory);
     free(*tokens);
@@ -112,9 +182,21 @@ static enum err refuse(struct error *error, const char *why)
     return error_set_detail(error, ERR_UNAUTHENTICATED, "token: %s", why);
 }
 
+/* Most were signed with the first. */
+static enum err verify(const struct key_set *keys, const struct jws *jws, struct error *error)
+{
+    enum err err = ERR_UNAUTHENTICATED;
+
+    for (size_t i = 0; err == ERR_UNAUTHENTICATED && i < keys->count; i++)
+        err = jws_verify(((const struct token_key *)keys->keys[i])->jws, jws, error);
+    if (!err)
+        error_clear(error);
+    return err;
+}
+
 /* Form, header, signature and claims: all that stays as it is while the token lives. */
-static enum err prove(const struct tokens *tokens, struct arena *arena, struct str compact,
-                      struct claims *claims, struct error *error)
+static enum err prove(const struct tokens *tokens, const struct key_set *keys, struct arena *arena,
+                      struct str compact, struct claims *claims, struct error *error)
 {
     struct jws jws;
 
@@ -126,7 +208,7 @@ static enum err prove(const struct tokens *tokens, struct arena *arena, struct s
     if (!jws_is_jwt(&jws))
         return refuse(error, "typ is not JWT");
     /* The payload is not looked at before the signature is proven. */
-    err = jws_verify(tokens->key, &jws, error);
+    err = verify(keys, &jws, error);
     if (!err)
         err = claims_read(&tokens->rules, arena, jws.payload, claims, error);
     if (!err && !claims->token.is_own && claims->token.id.len == 0)
@@ -175,14 +257,15 @@ static enum err judge_lifetime(const struct tokens *tokens, const struct token_c
 enum err token_verify(const struct tokens *tokens, struct work work, struct str compact,
                       enum token_use use, int64_t now_s, struct token_claims *claims)
 {
+    const struct key_set *keys = key_ring_keys(tokens->keys);
     struct claims read;
     enum err err = ERR_OK;
 
     *claims = (struct token_claims){.use = use};
-    if (!claims_recall(tokens->cache, work.arena, compact, now_s, &read)) {
-        err = prove(tokens, work.arena, compact, &read, work.error);
+    if (!claims_recall(tokens->cache, work.arena, compact, keys->number, now_s, &read)) {
+        err = prove(tokens, keys, work.arena, compact, &read, work.error);
         if (!err)
-            claims_remember(tokens->cache, compact, now_s, &read);
+            claims_remember(tokens->cache, compact, keys->number, now_s, &read);
     }
     if (!err)
         err = claims_judge(&tokens->rules, &read, use, now_s, work.error);
@@ -202,7 +285,8 @@ static enum err sign(const struct tokens *tokens, struct arena *arena, struct to
     struct str payload = claims_write(&tokens->rules, arena, claims);
     if (!claims->id.ptr || !payload.ptr)
         return ERR_NO_MEMORY;
-    return jws_sign(tokens->key, arena, payload, compact_out);
+    const struct token_key *key = key_ring_keys(tokens->keys)->keys[0];
+    return jws_sign(key->jws, arena, payload, compact_out);
 }
 
 enum err token_issue(const struct tokens *tokens, struct arena *arena, int64_t now_s,
@@ -270,7 +354,9 @@ struct str token_name_digest(const struct tokens *tokens, struct arena *arena, s
     /* No token begins like this: what is signed there is never what is signed here. */
     struct str text = str_format(arena, "name:%.*s", STR_ARG(name));
 
-    if (!text.ptr || mac_compute(tokens->names, text, mac, &size) != ERR_OK)
+    const struct token_key *key = key_ring_keys(tokens->keys)->keys[0];
+
+    if (!text.ptr || mac_compute(key->names, text, mac, &size) != ERR_OK)
         return STR_NONE;
     return hex_encode(arena, (struct str){(const char *)mac, NAME_DIGEST_BYTES});
 }

@@ -79,6 +79,9 @@ struct users_driver {
     /* Makes and migrates the schema of a location that was found good; errors as users_open. */
     enum err (*open)(struct str location, struct users_db **db_out, struct error *error);
     void (*close)(struct users_db **db);
+    /* users_renew_login; NULL: nobody signs in there. */
+    enum err (*renew_login)(struct users_db *db, struct str location, bool *changed_out,
+                            struct error *error);
     /* users_look: opens it for this one question, and writes nothing. */
     enum err (*look)(struct str location, struct users_sight *sight_out, struct error *error);
 

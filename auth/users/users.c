@@ -91,6 +91,23 @@ pid_t users_other_process(struct str url)
     return driver && driver->other_process ? driver->other_process(location) : 0;
 }
 
+enum err users_renew_login(struct users *users, struct str url, bool *changed_out,
+                           struct error *error)
+{
+    struct str location;
+    enum err err = users_check_url(url, error);
+
+    *changed_out = false;
+    if (err)
+        return err;
+    const struct users_driver *driver = find_driver(url, &location);
+    if (strcmp(driver->name, users->driver->name) != 0)
+        return error_set(error, ERR_BAD_INPUT, "users.database: it is of another kind");
+    return users->driver->renew_login
+               ? users->driver->renew_login(users->db, location, changed_out, error)
+               : ERR_OK;
+}
+
 void users_close(struct users **users)
 {
     if (!*users)

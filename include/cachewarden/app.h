@@ -178,6 +178,26 @@ CW_MUST_CHECK enum err app_admit(struct app *app, struct work work);
 /* redis_renew_tls for every Redis: the certificate files of Redis are read anew. */
 CW_MUST_CHECK enum err app_renew_tls(struct app *app, const struct redis_address *files,
                                      bool changed_out[TLS_PARTS], struct error *error);
+/* Where users and passwords stand for the Redis servers and the users database; all borrowed. The rest of each URL is
+ * that of the options. */
+struct app_logins {
+    const struct redis_address *control;
+    struct str entries_url; /* empty: none */
+    const struct cache_spec *caches;
+    size_t cache_count;
+    struct str users_url;
+};
+/* redis_renew_login for every Redis, and users_renew_login. After an error some are renewed; call it again. */
+CW_MUST_CHECK enum err app_renew_logins(struct app *app, const struct app_logins *logins,
+                                        bool *redis_changed_out, bool *users_changed_out,
+                                        struct error *error);
+/*
+ * Other secrets from here on (tokens_set_secrets), for all that is signed with them: tokens, leases, backups. The same
+ * ones change nothing (*changed_out). ERR_BAD_INPUT: nothing has changed; ERR_NO_MEMORY, ERR_INTERNAL: not all of it,
+ * call it again. One thread at a time, while requests are served. Not without users.
+ */
+CW_MUST_CHECK enum err app_set_secrets(struct app *app, const struct secrets *secrets,
+                                       bool *changed_out, struct error *error);
 /* Writes out what the audit still holds (bounded wait), then closes. No call may be running. */
 void app_close(struct app **app);
 

@@ -30,6 +30,10 @@ struct identity_options {
 CW_MUST_CHECK enum err identity_new(const struct identity_options *options,
                                     struct identity **identity_out, struct error *error);
 void identity_free(struct identity **identity);
+/* tokens_set_secrets. */
+CW_MUST_CHECK enum err identity_set_secrets(struct identity *identity,
+                                            const struct secrets *secrets, bool *changed_out,
+                                            struct error *error);
 const struct tokens *identity_tokens(const struct identity *identity);
 struct users *identity_users(const struct identity *identity);
 /* What identity_authenticate refuses. Whoever learns of a revocation adds it here. */

@@ -50,6 +50,9 @@ CW_MUST_CHECK enum err redis_address_copy(const struct redis_address *from,
 /* Takes the three files of `from` in place of those of `address`. ERR_NO_MEMORY: some are missing. */
 CW_MUST_CHECK enum err redis_address_copy_tls(const struct redis_address *from,
                                               struct redis_address *address);
+/* Takes the user and the password of `from`; *changed_out: they are others. ERR_NO_MEMORY: nothing has changed. */
+CW_MUST_CHECK enum err redis_address_copy_login(const struct redis_address *from,
+                                                struct redis_address *address, bool *changed_out);
 /* Reads the three files as redis_open does; the address has a host. ERR_BAD_INPUT: error->caller says
  * what is wrong with *file_out, beginning with a verb ("cannot be read: …"). summary_out may be NULL. */
 CW_MUST_CHECK enum err redis_address_check_tls(const struct redis_address *address,
@@ -170,6 +173,14 @@ void redis_renew(struct redis *redis);
  */
 CW_MUST_CHECK enum err redis_renew_tls(struct redis *redis, const struct redis_address *files,
                                        bool changed_out[TLS_PARTS], struct error *error);
+
+/*
+ * New connections authenticate with the user and the password of `address` from now on. If they are others
+ * (*changed_out), those there are go on until they are replaced, one by one, and for good should Redis refuse the new
+ * password. ERR_NO_MEMORY.
+ */
+CW_MUST_CHECK enum err redis_renew_login(struct redis *redis, const struct redis_address *address,
+                                         bool *changed_out, struct error *error);
 
 /* How long something took: how often up to each bound, and beyond the last. */
 enum { REDIS_TIME_BOUNDS = 11 };

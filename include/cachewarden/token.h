@@ -1,11 +1,12 @@
 /*
  * JSON Web Tokens (RFC 7515, 7519; best practices of RFC 8725). An algorithm belongs to a key by
  * configuration and is never taken from the token. Verification is ours on OpenSSL.
- * A struct tokens is read-only after tokens_new and may be used by all threads at once.
+ * A struct tokens may be used by all threads at once.
  */
 #ifndef CACHEWARDEN_TOKEN_H
 #define CACHEWARDEN_TOKEN_H
 
+#include "cachewarden/key_ring.h"
 #include "cachewarden/str.h"
 #include "cachewarden/work.h"
 
@@ -38,6 +39,9 @@ struct tokens;
 
 struct token_options {
     struct str secret; /* HS256 key; copied, wiped at free */
+    /* Keys of before, at most SECRETS_PREVIOUS_MAX: what they signed is good, nothing is signed with them. */
+    struct str previous_secrets[SECRETS_PREVIOUS_MAX];
+    size_t previous_secret_count;
     struct str
         issuer; /* written into our tokens; a token that names an issuer must name this one */
     struct str audience; /* empty: a token must not have `aud` */
@@ -84,6 +88,14 @@ const char *token_secret_weakness(struct str secret);
 CW_MUST_CHECK enum err tokens_new(const struct token_options *options, struct tokens **tokens_out,
                                   struct error *error);
 void tokens_free(struct tokens **tokens);
+/* The secrets of the options. */
+struct secrets token_secrets(const struct token_options *options);
+/*
+ * Other secrets from here on, as key_ring_set; a token whose secret is none of them any more is refused. ERR_BAD_INPUT
+ * as tokens_new.
+ */
+CW_MUST_CHECK enum err tokens_set_secrets(struct tokens *tokens, const struct secrets *secrets,
+                                          bool *changed_out, struct error *error);
 
 /*
  * Checks form, header, signature and claims of a compact JWS against `now_s`. ERR_OK or

@@ -76,6 +76,13 @@ CW_MUST_CHECK enum err users_set_first_id(struct users *users, int64_t first_id,
                                           struct error *error);
 /* Form only: ERR_BAD_INPUT, with a text that repeats nothing of the URL. */
 CW_MUST_CHECK enum err users_check_url(struct str url, struct error *error);
+/*
+ * New connections use the user and password of `url` from now on (PostgreSQL), whose rest is that of the URL that was
+ * opened. If they are others (*changed_out) one connection is tried: those of before are replaced when it can be made,
+ * and used on when not, as the log tells. Waits for it, seconds at most. ERR_BAD_INPUT; ERR_NO_MEMORY.
+ */
+CW_MUST_CHECK enum err users_renew_login(struct users *users, struct str url, bool *changed_out,
+                                         struct error *error);
 void users_close(struct users **users);
 /* "sqlite" or "postgresql". */
 const char *users_driver_name(const struct users *users);

@@ -205,6 +205,25 @@ static enum err sentinel_renew_tls(struct topology *topology, const struct redis
     return err ? error_set(error, err, "out of memory") : ERR_OK;
 }
 
+/* First for the nodes that are yet to come. */
+static enum err sentinel_renew_login(struct topology *topology, const struct redis_address *address,
+                                     bool *changed_out, struct error *error)
+{
+    struct sentinel_topology *self = self_of(topology);
+    bool of_node = false;
+
+    lock_acquire(&self->lock);
+    enum err err = redis_address_copy_login(address, &self->options.address, changed_out);
+    lock_release(&self->lock);
+    if (err)
+        return error_set(error, err, "out of memory");
+    struct redis_node *node = hold(self);
+    if (node)
+        err = pool_renew_login(node_pool(node), address, &of_node, error);
+    node_release(&node);
+    return err;
+}
+
 static bool sentinel_is_down(struct topology *topology)
 {
     struct redis_node *node = hold(self_of(topology));
@@ -263,6 +282,7 @@ enum err sentinel_open(const struct redis_options *options, struct topology **to
         .visit = sentinel_visit,
         .add_past = sentinel_add_past,
         .renew_tls = sentinel_renew_tls,
+        .renew_login = sentinel_renew_login,
         .is_down = sentinel_is_down,
         .read_sentinels = sentinel_read,
         .close = sentinel_close,

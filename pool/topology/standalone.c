@@ -15,6 +15,13 @@ static enum err standalone_renew_tls(struct topology *topology, const struct red
     return pool_renew_tls(topology->pool, files, changed_out, error);
 }
 
+static enum err standalone_renew_login(struct topology *topology,
+                                       const struct redis_address *address, bool *changed_out,
+                                       struct error *error)
+{
+    return pool_renew_login(topology->pool, address, changed_out, error);
+}
+
 static bool standalone_is_down(struct topology *topology)
 {
     return pool_is_down(topology->pool);
@@ -32,6 +39,7 @@ enum err standalone_open(const struct redis_options *options, struct topology **
     static const struct topology_ops ops = {
         .visit = standalone_visit,
         .renew_tls = standalone_renew_tls,
+        .renew_login = standalone_renew_login,
         .is_down = standalone_is_down,
         .close = standalone_close,
     };

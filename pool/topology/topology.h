@@ -25,6 +25,9 @@ struct topology_ops {
     /* As redis_renew_tls, and for the pools that are yet to come. */
     enum err (*renew_tls)(struct topology *topology, const struct redis_address *files,
                           bool changed_out[TLS_PARTS], struct error *error);
+    /* As redis_renew_login, and for the pools that are yet to come. */
+    enum err (*renew_login)(struct topology *topology, const struct redis_address *address,
+                            bool *changed_out, struct error *error);
     /* Whether nothing can be had: as redis_is_down. */
     bool (*is_down)(struct topology *topology);
     /* As redis_sentinels_read; NULL where there are none. */

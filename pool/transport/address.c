@@ -259,6 +259,39 @@ enum err redis_address_copy_tls(const struct redis_address *from, struct redis_a
     return whole ? ERR_OK : ERR_NO_MEMORY;
 }
 
+static void wipe(char *text)
+{
+    if (text)
+        secret_wipe(text, strlen(text));
+    free(text);
+}
+
+static bool is_same(const char *a, const char *b)
+{
+    return a && b ? str_eq_secret(str_from(a), str_from(b)) : a == b;
+}
+
+enum err redis_address_copy_login(const struct redis_address *from, struct redis_address *address,
+                                  bool *changed_out)
+{
+    char *username = NULL, *password = NULL;
+
+    *changed_out = false;
+    if (is_same(from->username, address->username) && is_same(from->password, address->password))
+        return ERR_OK;
+    if (!copy_field(from->username, &username) || !copy_field(from->password, &password)) {
+        wipe(username);
+        wipe(password);
+        return ERR_NO_MEMORY;
+    }
+    wipe(address->username);
+    wipe(address->password);
+    address->username = username;
+    address->password = password;
+    *changed_out = true;
+    return ERR_OK;
+}
+
 enum err redis_address_copy(const struct redis_address *from, struct redis_address *address_out)
 {
     struct redis_address copied = {
@@ -278,12 +311,10 @@ enum err redis_address_copy(const struct redis_address *from, struct redis_addre
 
 void redis_address_fini(struct redis_address *address)
 {
-    if (address->password)
-        secret_wipe(address->password, strlen(address->password));
     free(address->host);
     free(address->unix_path);
     free(address->username);
-    free(address->password);
+    wipe(address->password);
     free_tls_files(address);
     memset(address, 0, sizeof *address);
 }

@@ -28,6 +28,18 @@ static void judge_secret(struct doctor *doctor, struct str secret)
                    secret.len);
 }
 
+/* Whoever guesses one of these can be anybody, too. */
+static void judge_previous(struct doctor *doctor, const struct config_texts *secrets)
+{
+    for (size_t i = 0; i < secrets->count; i++) {
+        const char *weakness = token_secret_weakness(str_from(secrets->items[i]));
+        if (weakness)
+            doctor_say(doctor, DOCTOR_FAILURE, "auth.previous_secrets",
+                       "take it out; who has a token of it signs in again",
+                       "number %zu can be guessed: %s", i + 1, weakness);
+    }
+}
+
 static void check_secret_file(struct doctor *doctor, const char *database)
 {
     struct config_report report = {0};
@@ -181,6 +193,7 @@ void doctor_check_files(struct doctor *doctor, const struct config *config)
         judge_secret(doctor, str_from(config->auth_secret));
     else if (database)
         check_secret_file(doctor, database);
+    judge_previous(doctor, &config->auth_previous_secrets);
     check_modes(doctor, config);
     check_certificates(doctor, config);
     if (database)

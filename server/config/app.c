@@ -105,16 +105,55 @@ static enum err fill_spec(const struct config_cache *cache, struct arena *arena,
 }
 
 static enum err fill_specs(const struct config *config, struct arena *arena,
-                           struct app_options *options)
+                           const struct cache_spec **specs_out, size_t *count_out)
 {
     const struct config_cache *caches = config->caches.items;
     struct cache_spec *specs = arena_calloc(arena, config->caches.count, sizeof *specs);
     enum err err = specs ? ERR_OK : ERR_NO_MEMORY;
-    options->caches = specs;
+    *specs_out = specs;
+    *count_out = 0;
     for (size_t i = 0; i < config->caches.count && err == ERR_OK; i++)
         if (!config->only_cache || strcmp(config->only_cache, caches[i].name) == 0)
-            err = fill_spec(&caches[i], arena, &specs[options->cache_count++]);
+            err = fill_spec(&caches[i], arena, &specs[(*count_out)++]);
     return err;
+}
+
+/* Of a setting that leads elsewhere by now, the start's: a password is for nobody else. */
+static const struct config *fitting(enum setting_id id, const struct config *start,
+                                    const struct config *now)
+{
+    return value_equal_but_login(&config_settings.rows[id], start, now) ? now : start;
+}
+
+enum err config_logins(const struct config *start, const struct config *now, struct arena *arena,
+                       struct app_logins *logins_out)
+{
+    bool is_same_redis =
+        redis_address_same_server(&start->redis, &now->redis) && start->redis.tls == now->redis.tls;
+    const struct config *control = is_same_redis ? now : start;
+
+    *logins_out = (struct app_logins){
+        .control = &control->redis,
+        .entries_url = str_from(fitting(SETTING_entries_redis_url, start, now)->entries_redis_url),
+        .users_url = str_from(fitting(SETTING_users_database, start, now)->users_database),
+    };
+    return fill_specs(fitting(SETTING_caches, start, now), arena, &logins_out->caches,
+                      &logins_out->cache_count);
+}
+
+struct secrets config_secrets(const struct config *config, const char *current)
+{
+    const struct config_texts *previous = &config->auth_previous_secrets;
+    struct secrets secrets = {.current =
+                                  str_from(config->auth_secret ? config->auth_secret : current)};
+
+    while (secrets.previous_count < previous->count &&
+           secrets.previous_count < SECRETS_PREVIOUS_MAX) {
+        secrets.previous[secrets.previous_count] =
+            str_from(previous->items[secrets.previous_count]);
+        secrets.previous_count++;
+    }
+    return secrets;
 }
 
 static enum err open_app(const struct config *config, struct arena *arena, struct users *users,
@@ -156,10 +195,13 @@ static enum err open_app(const struct config *config, struct arena *arena, struc
         .workers = (unsigned)config->server_threads,
         .jobs_duty_percent = (int)config->jobs_duty_percent,
     };
+    const struct secrets secrets = config_secrets(config, secret);
+    memcpy(options.tokens.previous_secrets, secrets.previous, sizeof secrets.previous);
+    options.tokens.previous_secret_count = secrets.previous_count;
     config_redis_options(config, &options.control);
     config_limit_settings(config, &options.limits);
     config_audit_keep(config, options.audit_keep);
-    enum err err = fill_specs(config, arena, &options);
+    enum err err = fill_specs(config, arena, &options.caches, &options.cache_count);
     if (err == ERR_OK)
         err = config_issuer_specs(config, arena, &options.issuers, &options.issuer_count);
     if (err == ERR_OK)

@@ -95,6 +95,21 @@ static void check_passphrase(const struct config *config, struct config_report *
                      size, PASSPHRASE_MIN);
 }
 
+static void check_previous(const struct config *config, struct config_report *report)
+{
+    const struct config_texts *previous = &config->auth_previous_secrets;
+    const struct config_source *source = &config->sources[SETTING_auth_previous_secrets];
+    struct config_name name = name_of(SETTING_auth_previous_secrets);
+
+    if (previous->count > SECRETS_PREVIOUS_MAX)
+        config_error(report, source, name, "has %zu of them and may have %d", previous->count,
+                     SECRETS_PREVIOUS_MAX);
+    for (size_t i = 0; i < previous->count; i++)
+        if (strlen(previous->items[i]) < TOKEN_SECRET_MIN_SIZE)
+            config_error(report, source, name, "has one of %zu bytes, which needs at least %d",
+                         strlen(previous->items[i]), TOKEN_SECRET_MIN_SIZE);
+}
+
 static void check_tokens(const struct config *config, struct config_report *report)
 {
     size_t size = config->auth_secret ? strlen(config->auth_secret) : TOKEN_SECRET_MIN_SIZE;
@@ -102,6 +117,7 @@ static void check_tokens(const struct config *config, struct config_report *repo
         config_error(report, &config->sources[SETTING_auth_secret], name_of(SETTING_auth_secret),
                      "has %zu bytes and needs at least %d; make one with: openssl rand -hex 32",
                      size, TOKEN_SECRET_MIN_SIZE);
+    check_previous(config, report);
     if (config->auth_access_ttl_s > config->auth_refresh_ttl_s)
         config_error(report, &config->sources[SETTING_auth_refresh_ttl_s],
                      name_of(SETTING_auth_refresh_ttl_s),

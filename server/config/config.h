@@ -44,6 +44,7 @@ struct config_list {
 
 #define CONFIG_TYPE_TEXT     char *
 #define CONFIG_TYPE_SECRET   char *
+#define CONFIG_TYPE_SECRETS  struct config_texts
 #define CONFIG_TYPE_URL      char *
 #define CONFIG_TYPE_INTEGER  int64_t
 #define CONFIG_TYPE_BOOLEAN  bool
@@ -203,6 +204,15 @@ const char *config_sqlite_path(const struct config *config);
  */
 CW_MUST_CHECK enum err config_secret_read(const char *database, char **secret_out,
                                           struct config_report *report, struct error *error);
+/* The secrets that sign and prove tokens. `current`: that beside the SQLite database, where the settings have none.
+ * Borrows from both. */
+struct secrets config_secrets(const struct config *config, const char *current);
+/*
+ * Users and passwords of Redis and of the users database, as `now` has them, where all else of them is as in `start`:
+ * else those of `start`. Borrows from both; named caches in the arena. ERR_NO_MEMORY.
+ */
+CW_MUST_CHECK enum err config_logins(const struct config *start, const struct config *now,
+                                     struct arena *arena, struct app_logins *logins_out);
 /* The issuers beside our own, in the arena; texts borrow from the config. ERR_NO_MEMORY. */
 CW_MUST_CHECK enum err config_issuer_specs(const struct config *config, struct arena *arena,
                                            const struct issuer_spec **specs_out, size_t *count_out);

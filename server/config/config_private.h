@@ -57,6 +57,8 @@ bool texts_add(struct config_texts *texts, struct str text);
 void texts_fini(struct config_texts *texts);
 
 bool value_equal(const struct setting *row, const void *a, const void *b);
+/* The same, whatever user and password URLs have before their '@'. */
+bool value_equal_but_login(const struct setting *row, const void *a, const void *b);
 void value_fini(const struct setting *row, void *base);
 void values_fini(const struct setting_table *table, void *base);
 

@@ -37,6 +37,8 @@ void setting_explain(const struct setting *row, struct strbuf *out)
         strbuf_addf(out, "; variable %s", row->environment);
     if (row->flags & RELOAD)
         strbuf_addf(out, "; SIGHUP applies a change");
+    if (row->flags & LOGIN)
+        strbuf_addf(out, "; SIGHUP applies another user and password");
     if (row->flags & LATER)
         strbuf_addf(out, "; has no effect in this version");
     if (row->flags & REFUSED)

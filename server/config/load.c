@@ -212,7 +212,8 @@ void config_compare(const struct config *before, const struct config *after,
 {
     for (size_t i = 0; i < SETTING_COUNT; i++) {
         const struct setting *row = &config_settings.rows[i];
+        bool is_login = row->flags & LOGIN && value_equal_but_login(row, before, after);
         if (!value_equal(row, before, after))
-            fn(row->name, (row->flags & RELOAD) != 0, arg);
+            fn(row->name, row->flags & RELOAD || is_login, arg);
     }
 }

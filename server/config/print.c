@@ -88,12 +88,19 @@ static void print_list(struct strbuf *out, const struct setting *row,
     strbuf_addf(out, " )");
 }
 
-static void print_texts(struct strbuf *out, const struct config_texts *texts)
+/* What may be seen of one of a list. */
+static struct str shown_item(const struct setting *row, const char *item)
+{
+    return row->kind == KIND_SECRETS ? STR("(set)") : str_from(item);
+}
+
+static void print_texts(struct strbuf *out, const struct setting *row,
+                        const struct config_texts *texts)
 {
     strbuf_addf(out, "[");
     for (size_t i = 0; i < texts->count; i++) {
         strbuf_addf(out, "%s ", i ? "," : "");
-        print_quoted(out, str_from(texts->items[i]));
+        print_quoted(out, shown_item(row, texts->items[i]));
     }
     strbuf_addf(out, " ]");
 }
@@ -107,8 +114,8 @@ void value_print(struct strbuf *out, const struct setting *row, const void *base
         strbuf_addf(out, "%s", *(const bool *)field ? "true" : "false");
     } else if (row->kind == KIND_CHOICE) {
         print_quoted(out, choice_at(row, *(const int *)field));
-    } else if (row->kind == KIND_TEXTS) {
-        print_texts(out, field);
+    } else if (row->kind == KIND_TEXTS || row->kind == KIND_SECRETS) {
+        print_texts(out, row, field);
     } else if (setting_fields(row->kind)) {
         print_list(out, row, field);
     } else if (row->kind == KIND_DATABASE && !((const struct config_database *)field)->url) {
@@ -173,11 +180,12 @@ static void write_list(struct json_writer *json, const struct setting *row,
     json_close_array(json);
 }
 
-static void write_texts(struct json_writer *json, const struct config_texts *texts)
+static void write_texts(struct json_writer *json, const struct setting *row,
+                        const struct config_texts *texts)
 {
     json_open_array(json);
     for (size_t i = 0; i < texts->count; i++)
-        json_write_string(json, str_from(texts->items[i]));
+        json_write_string(json, shown_item(row, texts->items[i]));
     json_close_array(json);
 }
 
@@ -212,8 +220,8 @@ static void write_value(struct json_writer *json, const struct setting *row, con
         json_write_bool(json, *(const bool *)field);
     else if (row->kind == KIND_CHOICE)
         json_write_string(json, choice_at(row, *(const int *)field));
-    else if (row->kind == KIND_TEXTS)
-        write_texts(json, field);
+    else if (row->kind == KIND_TEXTS || row->kind == KIND_SECRETS)
+        write_texts(json, row, field);
     else if (row->kind == KIND_DATABASE)
         write_database(json, row, base);
     else if (setting_fields(row->kind))

@@ -22,6 +22,9 @@ static struct config_source source_of(struct config_reader *reader, const config
 /* libconfig frees its copies of the texts without wiping them. */
 static void wipe_text(const config_setting_t *setting)
 {
+    bool is_list = config_setting_is_array(setting) || config_setting_is_list(setting);
+    for (int i = 0; is_list && i < config_setting_length(setting); i++)
+        wipe_text(config_setting_get_elem(setting, (unsigned)i));
     if (config_is_text(setting) && setting->value.sval)
         secret_wipe(setting->value.sval, strlen(setting->value.sval));
 }
@@ -43,6 +46,8 @@ static bool is_secret_text(const struct setting *row, const config_setting_t *se
     const char *text = config_is_text(setting) ? config_setting_get_string(setting) : NULL;
     bool is_url = row->kind == KIND_URL || row->kind == KIND_DATABASE;
 
+    if (row->kind == KIND_SECRETS)
+        return text || config_setting_length(setting) > 0;
     return text && text[0] && (row->kind == KIND_SECRET || (is_url && strchr(text, '@')));
 }
 

@@ -9,6 +9,7 @@ static const char *kind_wanted(const struct setting *row)
     case KIND_BOOLEAN:
         return "true or false, without quotes";
     case KIND_TEXTS:
+    case KIND_SECRETS:
         return "a list of texts: [ \"…\", \"…\" ]";
     case KIND_DATABASE:
         return "a whole number or a URL in quotes";
@@ -124,7 +125,7 @@ static void read_texts(struct config_reader *reader, const struct setting *row, 
         else if (!texts_add(&texts, text))
             config_error(reader->report, source, name, "cannot be kept: out of memory");
     }
-    texts_fini(setting_field(row, base));
+    value_fini(row, base);
     *(struct config_texts *)setting_field(row, base) = texts;
 }
 
@@ -138,14 +139,14 @@ void config_read_value(struct config_reader *reader, const struct setting *row, 
         read_integer(reader, row, base, setting, source, name);
     else if (row->kind == KIND_BOOLEAN && config_setting_type(setting) == CONFIG_TYPE_BOOL)
         value_set_boolean(row, base, config_setting_get_bool(setting));
-    else if (row->kind == KIND_TEXTS && is_texts(setting))
+    else if ((row->kind == KIND_TEXTS || row->kind == KIND_SECRETS) && is_texts(setting))
         read_texts(reader, row, base, setting, source, name);
     else if (row->kind == KIND_DATABASE && is_integer(setting))
         read_integer(reader, row, base, setting, source, name);
     else if (setting_fields(row->kind) && is_list)
         config_read_list(reader, row, base, setting, name);
     else if (row->kind != KIND_INTEGER && row->kind != KIND_BOOLEAN && row->kind != KIND_TEXTS &&
-             !setting_fields(row->kind) && config_is_text(setting))
+             row->kind != KIND_SECRETS && !setting_fields(row->kind) && config_is_text(setting))
         value_set_text(row, base, str_from(config_setting_get_string(setting)), source, name,
                        reader->report);
     else

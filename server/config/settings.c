@@ -157,6 +157,7 @@ void setting_describe(const struct setting *row, struct strbuf *out)
     static const char *const words[] = {
         [KIND_TEXT] = "text",
         [KIND_SECRET] = "secret text",
+        [KIND_SECRETS] = "list of secret texts",
         [KIND_URL] = "URL",
         [KIND_BOOLEAN] = "true or false",
         [KIND_TEXTS] = "list of texts",

@@ -7,6 +7,7 @@
 enum setting_kind {
     KIND_TEXT,
     KIND_SECRET,
+    KIND_SECRETS, /* a list of texts */
     KIND_URL,
     KIND_INTEGER,
     KIND_BOOLEAN,
@@ -23,7 +24,8 @@ enum setting_flag {
     DIRECT = 1u << 1,
     LATER = 1u << 2,
     REFUSED = 1u << 3,
-    MUST = 1u << 4
+    MUST = 1u << 4,
+    LOGIN = 1u << 5
 };
 
 struct setting {
@@ -60,7 +62,7 @@ const char *setting_suggest(const struct setting_table *table, struct str name);
 const char *setting_suggest_variable(struct str name);
 static inline bool setting_is_secret(const struct setting *row)
 {
-    return row->kind == KIND_SECRET || row->kind == KIND_URL;
+    return row->kind == KIND_SECRET || row->kind == KIND_SECRETS || row->kind == KIND_URL;
 }
 /* "whole number, 1 to 4096": for help. */
 void setting_describe(const struct setting *row, struct strbuf *out);

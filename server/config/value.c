@@ -120,6 +120,13 @@ void texts_fini(struct config_texts *texts)
     *texts = (struct config_texts){0};
 }
 
+static void free_texts(const struct setting *row, struct config_texts *texts)
+{
+    for (size_t i = 0; i < texts->count && setting_is_secret(row); i++)
+        secret_wipe(texts->items[i], strlen(texts->items[i]));
+    texts_fini(texts);
+}
+
 /* Comma list; blanks around the items do not count, nor does a comma at the end. */
 static void parse_texts(const struct setting *row, void *base, struct str list,
                         const struct config_source *source, struct config_name name,
@@ -136,7 +143,27 @@ static void parse_texts(const struct setting *row, void *base, struct str list,
         else if (!texts_add(&texts, item))
             out_of_memory(source, name, report);
     }
-    texts_fini(setting_field(row, base));
+    free_texts(row, setting_field(row, base));
+    *(struct config_texts *)setting_field(row, base) = texts;
+}
+
+/* One a line; empty lines do not count. */
+static void store_lines(const struct setting *row, void *base, struct str lines,
+                        const struct config_source *source, struct config_name name,
+                        struct config_report *report)
+{
+    struct config_texts texts = {0};
+    struct str line;
+    while (str_split(&lines, '\n', &line)) {
+        if (str_ends(line, STR("\r")))
+            line.len--;
+        const char *fault = line.len > 0 ? secret_edge_fault(line) : NULL;
+        if (fault)
+            config_error(report, source, name, "%s", fault);
+        else if (line.len > 0 && !texts_add(&texts, line))
+            out_of_memory(source, name, report);
+    }
+    free_texts(row, setting_field(row, base));
     *(struct config_texts *)setting_field(row, base) = texts;
 }
 
@@ -210,7 +237,7 @@ void value_parse(const struct setting *row, void *base, struct str text,
         parse_integer(row, base, text, source, name, report);
     else if (row->kind == KIND_BOOLEAN)
         parse_boolean(row, base, text, source, name, report);
-    else if (row->kind == KIND_TEXTS)
+    else if (row->kind == KIND_TEXTS || row->kind == KIND_SECRETS)
         parse_texts(row, base, text, source, name, report);
     else
         value_set_text(row, base, text, source, name, report);
@@ -249,13 +276,15 @@ void value_read_secret(const struct setting *row, void *base, const char *path,
     }
     mode_t mode = 0;
     ssize_t size = read_file(path, text, SECRET_FILE_MAX, &mode);
-    struct str secret = secret_line((struct str){text, size < 0 ? 0 : (size_t)size});
+    struct str whole = {text, size < 0 ? 0 : (size_t)size}, secret = secret_line(whole);
     if (size < 0)
         config_error(report, source, name, "cannot be read from %s: %s%s", path, strerror(errno),
                      config_read_fix(path, errno));
     else if (size == SECRET_FILE_MAX)
         config_error(report, source, name, "cannot be read from %s: it is longer than %d bytes",
                      path, SECRET_FILE_MAX - 1);
+    else if (row->kind == KIND_SECRETS)
+        store_lines(row, base, whole, source, name, report);
     else if (secret.len == 0)
         config_error(report, source, name, "cannot be read from %s: it is empty", path);
     else
@@ -268,6 +297,8 @@ void value_read_secret(const struct setting *row, void *base, const char *path,
 }
 
 /* ---- comparing and freeing ---- */
+
+typedef bool same_value(const struct setting *row, const void *a, const void *b);
 
 static bool same_text(const char *a, const char *b)
 {
@@ -290,14 +321,14 @@ static bool same_database(const struct config_database *a, const struct config_d
 }
 
 static bool same_list(const struct setting_table *fields, const struct config_list *a,
-                      const struct config_list *b)
+                      const struct config_list *b, same_value *same)
 {
     if (a->count != b->count)
         return false;
     for (size_t i = 0; i < a->count * fields->count; i++) {
         size_t item = i / fields->count * fields->item_size;
-        if (!value_equal(&fields->rows[i % fields->count], (const char *)a->items + item,
-                         (const char *)b->items + item))
+        if (!same(&fields->rows[i % fields->count], (const char *)a->items + item,
+                  (const char *)b->items + item))
             return false;
     }
     return true;
@@ -318,6 +349,7 @@ bool value_equal(const struct setting *row, const void *a, const void *b)
     case KIND_CHOICE:
         return *(const int *)left == *(const int *)right;
     case KIND_TEXTS:
+    case KIND_SECRETS:
         return same_texts(left, right);
     case KIND_DATABASE:
         return same_database(left, right);
@@ -326,17 +358,59 @@ bool value_equal(const struct setting *row, const void *a, const void *b)
     case KIND_ROUTES:
         break;
     }
-    return same_list(setting_fields(row->kind), left, right);
+    return same_list(setting_fields(row->kind), left, right, value_equal);
+}
+
+/* What stands behind the '@', as it is found when a URL is shown: the last one before the query. */
+static struct str place_of(struct str url, struct str *scheme_out)
+{
+    ptrdiff_t colon = str_find(url, ':'), query = str_find(url, '?');
+    size_t end = query < 0 ? url.len : (size_t)query, begin = colon < 0 ? 0 : (size_t)colon;
+
+    *scheme_out = str_sub(url, 0, begin);
+    for (size_t i = begin; i < end; i++)
+        if (url.ptr[i] == '@')
+            begin = i;
+    return str_sub(url,
+                   url.len > begin && url.ptr[begin] == '@'               ? begin + 1
+                   : str_starts(str_sub(url, begin, url.len), STR("://")) ? begin + 3
+                                                                          : begin,
+                   url.len);
+}
+
+static bool same_place(const char *a, const char *b)
+{
+    struct str scheme_a, scheme_b;
+    struct str place_a = place_of(str_from(a), &scheme_a),
+               place_b = place_of(str_from(b), &scheme_b);
+
+    return !a == !b && str_eq(scheme_a, scheme_b) && str_eq(place_a, place_b);
+}
+
+bool value_equal_but_login(const struct setting *row, const void *a, const void *b)
+{
+    const void *left = setting_field_const(row, a), *right = setting_field_const(row, b);
+
+    if (row->kind == KIND_URL)
+        return same_place(*(char *const *)left, *(char *const *)right);
+    if (row->kind == KIND_DATABASE) {
+        const struct config_database *one = left, *other = right;
+        return one->given == other->given && one->number == other->number &&
+               same_place(one->url, other->url);
+    }
+    return setting_fields(row->kind)
+               ? same_list(setting_fields(row->kind), left, right, value_equal_but_login)
+               : value_equal(row, a, b);
 }
 
 void value_fini(const struct setting *row, void *base)
 {
     void *field = setting_field(row, base);
     const struct setting_table *fields = setting_fields(row->kind);
-    if (row->kind == KIND_TEXT || setting_is_secret(row)) {
+    if (row->kind == KIND_TEXTS || row->kind == KIND_SECRETS) {
+        free_texts(row, field);
+    } else if (row->kind == KIND_TEXT || setting_is_secret(row)) {
         forget_text(row, field);
-    } else if (row->kind == KIND_TEXTS) {
-        texts_fini(field);
     } else if (row->kind == KIND_DATABASE) {
         struct config_database *database = field;
         if (database->url)

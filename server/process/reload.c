@@ -9,6 +9,7 @@
 #include "cachewarden/jobs.h"
 #include "cachewarden/log.h"
 
+#include <stdlib.h>
 #include <unistd.h>
 
 void settings_log_report(const struct config_report *report)
@@ -104,8 +105,63 @@ static void apply_issuers(struct server *server)
     arena_free(&arena);
 }
 
+/* Where the settings have none, it stands in a file beside the SQLite database. */
+static enum err apply_secrets_with(struct server *server, struct config_report *report,
+                                   bool *changed_out, struct error *error)
+{
+    const struct config *config = server->newest;
+    const char *database = config->auth_secret ? NULL : config_sqlite_path(config);
+    char *beside = NULL;
+    enum err err = database ? config_secret_read(database, &beside, report, error) : ERR_OK;
+    struct secrets secrets = config_secrets(config, beside);
+    if (err == ERR_NOT_FOUND)
+        err = error_set(error, err, "auth.secret: %s.secret is not there", database);
+    if (err == ERR_OK)
+        err = app_set_secrets(server->app, &secrets, changed_out, error);
+    if (beside)
+        secret_wipe(beside, strlen(beside));
+    free(beside);
+    return err;
+}
+
+static void apply_secrets(struct server *server)
+{
+    struct config_report report = {0};
+    struct error error = {0};
+    bool changed = false;
+    enum err err = apply_secrets_with(server, &report, &changed, &error);
+    settings_log_report(&report);
+    config_report_fini(&report);
+    if (err != ERR_OK)
+        log_event(LOG_LEVEL_ERROR, "config.secrets_kept",
+                  LOG_CSTR("error", error.caller[0] ? error.caller : err_name(err)));
+    else if (changed)
+        log_event(LOG_LEVEL_INFO, "config.secrets_renewed", LOG_CSTR("setting", "auth.secret"));
+}
+
+static void apply_logins(struct server *server)
+{
+    struct app_logins logins;
+    struct error error = {0};
+    bool redis_changed = false, users_changed = false;
+    struct arena *arena = arena_new(1024, 0);
+    enum err err = ERR_NO_MEMORY;
+    if (arena)
+        err = config_logins(server->config, server->newest, arena, &logins);
+    if (err == ERR_OK)
+        err = app_renew_logins(server->app, &logins, &redis_changed, &users_changed, &error);
+    if (err != ERR_OK)
+        log_event(LOG_LEVEL_ERROR, "config.logins_kept",
+                  LOG_CSTR("error", error.caller[0] ? error.caller : err_name(err)));
+    if (redis_changed)
+        log_event(LOG_LEVEL_INFO, "config.login_renewed", LOG_CSTR("of", "redis"));
+    if (users_changed)
+        log_event(LOG_LEVEL_INFO, "config.login_renewed", LOG_CSTR("of", "users"));
+    arena_free(&arena);
+}
+
 /* What can change under running requests: each is one atomic word, read anew by every request, but
- * for the issuers, which see to it themselves. */
+ * for the issuers, the secrets and the logins, which see to it themselves. */
 static void apply(struct server *server)
 {
     const struct config *config = server->newest;
@@ -121,6 +177,8 @@ static void apply(struct server *server)
     audit_keep(server->app, keep);
     jobs_set_duty(server->app, (int)config->jobs_duty_percent);
     apply_issuers(server);
+    apply_secrets(server);
+    apply_logins(server);
 }
 
 void settings_reload(struct server *server)

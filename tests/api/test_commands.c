@@ -125,7 +125,7 @@ static void show_gets(void)
 static void show_refresh(void)
 {
     const struct namespace shop = {.app = STR("shop")};
-    const struct lease_scope scope = {nodes[0].app->entries->lease_key, &shop, STR("late")};
+    const struct lease_scope scope = {nodes[0].app->entries->lease_keys, &shop, STR("late")};
     struct lease lease;
     struct model_set none = {0};
     struct str text;

@@ -25,8 +25,9 @@ static const struct archive_key *key(void)
     static struct archive_key *made;
 
     if (!made)
-        must(archive_key_new(STR("a secret of archives that is long enough"), &made, NULL) ==
-             ERR_OK);
+        must(archive_key_new(
+                 &(struct secrets){.current = STR("a secret of archives that is long enough")},
+                 &made, NULL) == ERR_OK);
     return made;
 }
 

@@ -12,7 +12,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static struct mac_key *key, *other_key;
+static struct key_ring *key, *other_key;
 
 static void must(bool condition)
 {
@@ -20,7 +20,7 @@ static void must(bool condition)
         abort();
 }
 
-static void expect_none(const struct mac_key *with, struct arena *arena, struct namespace space,
+static void expect_none(const struct key_ring *with, struct arena *arena, struct namespace space,
                         struct str label, struct str text, int64_t now_ms)
 {
     struct lease lease;
@@ -109,8 +109,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct arena *arena = arena_new(4096, (size_t)16 << 20);
 
     if (!key)
-        must(lease_key_new(STR("0123456789abcdef0123456789abcdef"), &key) == ERR_OK &&
-             lease_key_new(STR("0123456789abcdef0123456789abcdeF"), &other_key) == ERR_OK);
+        must(lease_keys_new(&(struct secrets){.current = STR("0123456789abcdef0123456789abcdef")},
+                            &key, NULL) == ERR_OK &&
+             lease_keys_new(&(struct secrets){.current = STR("0123456789abcdef0123456789abcdeF")},
+                            &other_key, NULL) == ERR_OK);
     (void)str_split(&rest, '\n', &label);
     if (arena && label.len >= 1 && label.len <= ENTRY_LABEL_MAX) {
         expect_none(key, arena, namespace_of_user(7), label, rest, 0);

@@ -104,12 +104,33 @@ enum err users_postgres_check_identity(struct users_connection *connection, stru
                      "users database: it was replaced by another one, restart the program");
 }
 
+static void forget_url(char *url)
+{
+    if (url)
+        secret_wipe(url, strlen(url));
+    free(url);
+}
+
+/* NULL: no memory. */
+static char *copy_url(struct users_db *db, uint64_t *login_out)
+{
+    lock_acquire(&db->lock);
+    char *url = strdup(db->url);
+    *login_out = db->login;
+    lock_release(&db->lock);
+    return url;
+}
+
 /* While the database is being opened there is nothing yet to lead a connection by. */
 static enum err prepare_connection(struct users_connection *connection, struct error *error)
 {
     struct users_db *db = connection->db;
+    char *url = copy_url(db, &connection->login);
 
-    enum err err = users_postgres_connect(connection, db->url, error);
+    if (!url)
+        return error_set_detail(error, ERR_NO_MEMORY, "users database: no memory for its URL");
+    enum err err = users_postgres_connect(connection, url, error);
+    forget_url(url);
     if (!err && db->schema)
         err = users_postgres_use_schema(connection, db->schema, error);
     if (!err && db->install_id[0] != '\0')
@@ -234,6 +255,7 @@ void users_postgres_give(struct users_connection **connection)
         users_postgres_disconnect(*connection);
     lock_acquire(&db->lock);
     db->working_count--;
+    is_good = is_good && (*connection)->login >= db->good_login;
     if (is_good) {
         (*connection)->has_served = true;
         (*connection)->next_idle = db->idle;
@@ -286,6 +308,62 @@ enum err users_postgres_take(struct users_db *db, enum users_mode mode,
     if (!err)
         users_postgres_set_mode(*connection_out, mode);
     return err;
+}
+
+/* ---- another user and password ---- */
+
+/* A connection beside the others, which only shows that one can be made. */
+static enum err try_login(struct users_db *db, uint64_t *login_out, struct error *error)
+{
+    struct users_connection *connection;
+
+    enum err err = users_postgres_new(&connection);
+    if (err)
+        return err;
+    connection->db = db;
+    err = prepare_connection(connection, error);
+    *login_out = connection->login;
+    users_postgres_free(&connection);
+    return err;
+}
+
+static void replace_older(struct users_db *db, uint64_t login)
+{
+    lock_acquire(&db->lock);
+    /* One could be made just now, so nobody has to wait for the next try. */
+    bool is_news = db->is_failing;
+    db->is_failing = false;
+    db->good_login = login;
+    struct users_connection *connections = take_all_idle_locked(db);
+    lock_cond_broadcast(&db->changed);
+    lock_release(&db->lock);
+    free_all(connections);
+    if (is_news)
+        log_event(LOG_LEVEL_INFO, "users.up", LOG_CSTR("driver", "postgresql"));
+}
+
+void users_postgres_renew_login(struct users_db *db, char *url, bool *changed_out)
+{
+    struct error why;
+    uint64_t login;
+
+    lock_acquire(&db->lock);
+    *changed_out = strcmp(db->url, url) != 0;
+    char *old = *changed_out ? db->url : url;
+    if (*changed_out) {
+        db->url = url;
+        db->login++;
+    }
+    lock_release(&db->lock);
+    forget_url(old);
+    if (!*changed_out)
+        return;
+    error_clear(&why);
+    if (try_login(db, &login, &why) == ERR_OK)
+        replace_older(db, login);
+    else
+        log_event(LOG_LEVEL_ERROR, "users.login_fails", LOG_CSTR("detail", why.detail),
+                  LOG_CSTR("effect", "connections of before are used on"));
 }
 
 void users_postgres_close_idle(struct users_db *db)

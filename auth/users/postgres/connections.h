@@ -18,12 +18,14 @@
 
 struct users_db {
     /* set at open */
-    char *url;
     char *schema; /* of our tables, as SQL wants it */
     char install_id[USERS_POSTGRES_INSTALL_ID_SIZE];
     struct lock lock;
     struct lock_cond changed;
     /* guarded by lock */
+    char *url;
+    uint64_t login;      /* which one of it: the first is 0 */
+    uint64_t good_login; /* connections of an earlier one are not kept */
     struct users_connection *idle;
     int connection_count; /* idle, at work, and being connected */
     int working_count;    /* taken and connected */
@@ -48,6 +50,8 @@ CW_MUST_CHECK enum err users_postgres_reconnect(struct users_connection *connect
 /* Whether a connection leads to the database that was opened; ERR_UPSTREAM_DOWN. */
 CW_MUST_CHECK enum err users_postgres_check_identity(struct users_connection *connection,
                                                      struct error *error);
+/* users_renew_login, with a URL that is taken over. */
+void users_postgres_renew_login(struct users_db *db, char *url, bool *changed_out);
 /* For the end, when every connection has been given back. */
 void users_postgres_close_idle(struct users_db *db);
 

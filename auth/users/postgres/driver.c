@@ -317,6 +317,17 @@ static enum err postgres_look(struct str location, struct users_sight *sight_out
     return err ? error_set(error, err, "%s", why.detail) : ERR_OK;
 }
 
+static enum err postgres_renew_login(struct users_db *db, struct str location, bool *changed_out,
+                                     struct error *error)
+{
+    char *url;
+
+    if (asprintf(&url, "postgresql://%.*s", STR_ARG(location)) < 0)
+        return error_set_detail(error, ERR_NO_MEMORY, "users database: no memory for its URL");
+    users_postgres_renew_login(db, url, changed_out);
+    return ERR_OK;
+}
+
 static enum err postgres_check(struct users_db *db, struct error *error)
 {
     struct users_connection *connection;
@@ -337,7 +348,7 @@ static enum err postgres_check(struct users_db *db, struct error *error)
         .check_location = postgres_check_location, .open = postgres_open, .close = postgres_close, \
         .look = postgres_look, .check = postgres_check, .begin = postgres_begin,                   \
         .run = postgres_run, .replace = postgres_replace, .skip_ids = postgres_skip_ids,           \
-        .end = postgres_end,                                                                       \
+        .end = postgres_end, .renew_login = postgres_renew_login,                                  \
     }
 
 const struct users_driver users_postgresql_driver = DRIVER("postgresql://");

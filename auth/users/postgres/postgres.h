@@ -34,6 +34,7 @@ struct users_connection {
     struct users_db *db;                /* the driver's */
     struct users_connection *next_idle; /* the driver's */
     bool has_served;                    /* the driver's: was idle before it was taken */
+    uint64_t login;                     /* the driver's: which user and password it was made with */
     enum users_mode mode;
     int answer_ms; /* how long a statement is waited for */
     enum users_postgres_state state;

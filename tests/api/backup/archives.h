@@ -16,7 +16,8 @@ static inline struct archive_key *archives_key(const char *secret)
 {
     struct archive_key *key;
 
-    ck_assert_int_eq(archive_key_new(str_from(secret), &key, NULL), ERR_OK);
+    ck_assert_int_eq(archive_key_new(&(struct secrets){.current = str_from(secret)}, &key, NULL),
+                     ERR_OK);
     return key;
 }
 

@@ -115,9 +115,12 @@ START_TEST(seals_are_judged)
     unsigned char seal[ARCHIVE_SEAL_SIZE], digest[DIGEST_SHA256_SIZE] = {1, 2, 3};
     struct archive_key *key, *other, *same;
 
-    ck_assert_int_eq(archive_key_new(STR("one secret"), &key, NULL), ERR_OK);
-    ck_assert_int_eq(archive_key_new(STR("one secret"), &same, NULL), ERR_OK);
-    ck_assert_int_eq(archive_key_new(STR("another secret"), &other, NULL), ERR_OK);
+    ck_assert_int_eq(archive_key_new(&(struct secrets){.current = STR("one secret")}, &key, NULL),
+                     ERR_OK);
+    ck_assert_int_eq(archive_key_new(&(struct secrets){.current = STR("one secret")}, &same, NULL),
+                     ERR_OK);
+    ck_assert_int_eq(
+        archive_key_new(&(struct secrets){.current = STR("another secret")}, &other, NULL), ERR_OK);
     seal_with(key, digest, seal);
     ck_assert_int_eq(judge(same, seal, digest), ARCHIVE_SEAL_GOOD);
     ck_assert_int_eq(judge(other, seal, digest), ARCHIVE_SEAL_FOREIGN);
@@ -135,6 +138,37 @@ START_TEST(seals_are_judged)
 }
 END_TEST
 
+/* The secret changes between the head of a seal and its end. */
+START_TEST(a_seal_ends_with_the_secret_it_began_with)
+{
+    const struct secrets next = {.current = STR("another secret"),
+                                 .previous = {STR("one secret")},
+                                 .previous_count = 1},
+                         none = {.current = STR("another secret")};
+    unsigned char seal[ARCHIVE_SEAL_SIZE], digest[DIGEST_SHA256_SIZE] = {1, 2, 3};
+    struct archive_key *key, *same;
+    struct error error;
+
+    ck_assert_int_eq(archive_key_new(&(struct secrets){.current = STR("one secret")}, &key, NULL),
+                     ERR_OK);
+    ck_assert_int_eq(archive_key_new(&(struct secrets){.current = STR("one secret")}, &same, NULL),
+                     ERR_OK);
+    uint64_t before = archive_key_secrets(key);
+    archive_seal_begin(key, seal);
+    ck_assert_int_eq(archive_key_set_secrets(key, &next, NULL), ERR_OK);
+    ck_assert_uint_ne(archive_key_secrets(key), before);
+    ck_assert_int_eq(archive_seal_end(key, seal, digest, seal + ARCHIVE_SEAL_HEAD, NULL), ERR_OK);
+    ck_assert_int_eq(judge(same, seal, digest), ARCHIVE_SEAL_GOOD);
+    ck_assert_int_eq(judge(key, seal, digest), ARCHIVE_SEAL_GOOD);
+    ck_assert_int_eq(archive_key_set_secrets(key, &none, NULL), ERR_OK);
+    ck_assert_int_eq(judge(key, seal, digest), ARCHIVE_SEAL_FOREIGN);
+    ck_assert_int_eq(archive_seal_end(key, seal, digest, seal + ARCHIVE_SEAL_HEAD, &error),
+                     ERR_CONFLICT);
+    archive_key_free(&key);
+    archive_key_free(&same);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("api/backup/archive");
@@ -144,6 +178,7 @@ int main(void)
     tcase_add_loop_test(tcase, members_have_an_order, 0, sizeof orders / sizeof orders[0]);
     tcase_add_test(tcase, ids_tell_their_time);
     tcase_add_test(tcase, seals_are_judged);
+    tcase_add_test(tcase, a_seal_ends_with_the_secret_it_began_with);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }

@@ -77,6 +77,28 @@ START_TEST(another_secret_is_told)
 }
 END_TEST
 
+/* The seal and the manifest: both are of the secret of that day. */
+START_TEST(a_previous_secret_proves_it)
+{
+    struct archive_key *old = archives_key("the secret of last year");
+    const struct secrets next = {.current = STR(ARCHIVES_SECRET),
+                                 .previous = {STR("the secret of last year")},
+                                 .previous_count = 1};
+    int fd = archives_file(), fresh = archives_file();
+    struct archive_file file;
+    struct error error;
+
+    archives_write(fd, old, &file);
+    ck_assert_int_eq(archive_key_set_secrets(old, &next, NULL), ERR_OK);
+    ck_assert_int_eq(archives_read(fd, old, &error), ERR_OK);
+    archives_write(fresh, old, &file);
+    ck_assert_int_eq(archives_read(fresh, key, &error), ERR_OK);
+    archive_key_free(&old);
+    close(fresh);
+    close(fd);
+}
+END_TEST
+
 START_TEST(what_is_no_file_is_refused)
 {
     int ends[2], null = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -379,6 +401,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, set_up, tear_down);
     tcase_add_test(tcase, no_truncation_and_no_flipped_bit_is_taken);
     tcase_add_test(tcase, another_secret_is_told);
+    tcase_add_test(tcase, a_previous_secret_proves_it);
     tcase_add_test(tcase, what_is_no_file_is_refused);
     tcase_add_loop_test(tcase, a_strange_member_is_refused, 0, sizeof members / sizeof members[0]);
     tcase_add_test(tcase, a_hard_link_a_sparse_file_and_attributes_are_refused);

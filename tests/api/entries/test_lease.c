@@ -5,19 +5,23 @@
 #define NOW_MS INT64_C(1769860800000)
 
 static struct arena *arena;
-static struct mac_key *key;
+static struct key_ring *key;
 static const struct namespace user = {.user_id = 7}, shop = {.app = {"shop", 4}};
 static const struct str label = {"products:1", 10};
 
 static void open_all(void)
 {
     arena = arena_new(4096, 0);
-    ck_assert_int_eq(lease_key_new(STR("a-secret-of-some-forty-bytes-length-here"), &key), ERR_OK);
+    ck_assert_int_eq(
+        lease_keys_new(
+            &(struct secrets){.current = STR("a-secret-of-some-forty-bytes-length-here")}, &key,
+            NULL),
+        ERR_OK);
 }
 
 static void close_all(void)
 {
-    mac_key_free(&key);
+    key_ring_free(&key);
     arena_free(&arena);
 }
 
@@ -164,9 +168,31 @@ START_TEST(another_secret_signs_otherwise)
     struct model_set none = {0};
     struct str text = seal(&none);
 
-    mac_key_free(&key);
-    ck_assert_int_eq(lease_key_new(STR("b-secret-of-some-forty-bytes-length-here"), &key), ERR_OK);
+    key_ring_free(&key);
+    ck_assert_int_eq(
+        lease_keys_new(
+            &(struct secrets){.current = STR("b-secret-of-some-forty-bytes-length-here")}, &key,
+            NULL),
+        ERR_OK);
     expect_refused(&user, label, text, NOW_MS, "not a lease");
+}
+END_TEST
+
+/* Of a node that signs with the next secret already, or of a moment before the change. */
+START_TEST(one_of_a_previous_secret_is_good)
+{
+    const struct secrets next = {.current = STR("b-secret-of-some-forty-bytes-length-here"),
+                                 .previous = {STR("a-secret-of-some-forty-bytes-length-here")},
+                                 .previous_count = 1};
+    struct model_set none = {0};
+    struct str text = seal(&none);
+    struct lease lease;
+    struct error error;
+    bool changed;
+
+    ck_assert_int_eq(key_ring_set(key, &next, &changed, NULL), ERR_OK);
+    ck_assert_int_eq(open_at(&user, label, text, NOW_MS, &lease, &error), ERR_OK);
+    ck_assert(!str_eq(seal(&none), text));
 }
 END_TEST
 
@@ -183,6 +209,7 @@ int main(void)
     tcase_add_test(all, a_changed_one_is_none);
     tcase_add_test(all, the_most_that_one_can_name_fits);
     tcase_add_test(all, another_secret_signs_otherwise);
+    tcase_add_test(all, one_of_a_previous_secret_is_good);
     suite_add_tcase(suite, all);
     return suite_run(suite);
 }

@@ -152,7 +152,7 @@ static struct str lease_of_slow_fill(int64_t fill_ms)
 
     expect_ok(lease_fill_in(&lease, clock_wall_ms() - fill_ms, get_on(0, alice, "k", NULL).version,
                             &none));
-    const struct lease_scope scope = {nodes[0].app->entries->lease_key, &alice, STR("k")};
+    const struct lease_scope scope = {nodes[0].app->entries->lease_keys, &alice, STR("k")};
     expect_ok(lease_seal(&scope, arena, &lease, &text));
     return text;
 }

@@ -3,7 +3,7 @@
 #include "cachewarden/arena.h"
 #include "suite.h"
 
-enum { NOW = 1700000000 };
+enum { NOW = 1700000000, KEYS = 1 };
 
 static const struct str token = {"aGVhZGVy.cGF5bG9hZA.0123456789abcdef0123456789", 46};
 static struct claims_cache *cache;
@@ -43,9 +43,9 @@ START_TEST(what_was_remembered)
 {
     struct claims in = some_claims(STR("alice")), out;
 
-    ck_assert(!claims_recall(cache, arena, token, NOW, &out));
-    claims_remember(cache, token, NOW, &in);
-    ck_assert(claims_recall(cache, arena, token, NOW + 1000000, &out));
+    ck_assert(!claims_recall(cache, arena, token, KEYS, NOW, &out));
+    claims_remember(cache, token, KEYS, NOW, &in);
+    ck_assert(claims_recall(cache, arena, token, KEYS, NOW + 1000000, &out));
     ck_assert_int_eq(out.token.use, TOKEN_REFRESH);
     ck_assert_int_eq(out.token.user_id, 42);
     ck_assert(str_eq(out.token.subject, STR("alice")));
@@ -65,17 +65,17 @@ START_TEST(every_byte_counts)
     struct claims in = some_claims(STR("alice")), out;
     char other[64];
 
-    claims_remember(cache, token, NOW, &in);
+    claims_remember(cache, token, KEYS, NOW, &in);
     for (size_t i = 0; i < token.len; i++) {
         memcpy(other, token.ptr, token.len);
         other[i] ^= 1;
-        ck_assert(!claims_recall(cache, arena, (struct str){other, token.len}, NOW, &out));
-        ck_assert(!claims_recall(cache, arena, (struct str){token.ptr, i}, NOW, &out));
-        ck_assert(!claims_recall(cache, arena, str_sub(token, i + 1, token.len), NOW, &out));
+        ck_assert(!claims_recall(cache, arena, (struct str){other, token.len}, KEYS, NOW, &out));
+        ck_assert(!claims_recall(cache, arena, (struct str){token.ptr, i}, KEYS, NOW, &out));
+        ck_assert(!claims_recall(cache, arena, str_sub(token, i + 1, token.len), KEYS, NOW, &out));
     }
     memcpy(other, token.ptr, token.len);
     other[token.len] = '.';
-    ck_assert(!claims_recall(cache, arena, (struct str){other, token.len + 1}, NOW, &out));
+    ck_assert(!claims_recall(cache, arena, (struct str){other, token.len + 1}, KEYS, NOW, &out));
 }
 END_TEST
 
@@ -85,11 +85,11 @@ START_TEST(the_key_alone_is_not_enough)
     struct claims alice = some_claims(STR("alice")), bob = some_claims(STR("bob")), out;
     const struct str first = STR("a.b.0123456789abcdefA"), second = STR("a.b.0123456789abcdefB");
 
-    claims_remember(cache, first, NOW, &alice);
-    ck_assert(!claims_recall(cache, arena, second, NOW, &out));
-    claims_remember(cache, second, NOW, &bob);
-    ck_assert(!claims_recall(cache, arena, first, NOW, &out));
-    ck_assert(claims_recall(cache, arena, second, NOW, &out));
+    claims_remember(cache, first, KEYS, NOW, &alice);
+    ck_assert(!claims_recall(cache, arena, second, KEYS, NOW, &out));
+    claims_remember(cache, second, KEYS, NOW, &bob);
+    ck_assert(!claims_recall(cache, arena, first, KEYS, NOW, &out));
+    ck_assert(claims_recall(cache, arena, second, KEYS, NOW, &out));
     ck_assert(str_eq(out.token.subject, STR("bob")));
 }
 END_TEST
@@ -101,11 +101,11 @@ START_TEST(long_tokens_are_not_remembered)
 
     memset(text, 'x', sizeof text);
     text[100] = '.';
-    claims_remember(cache, (struct str){text, 641}, NOW, &in);
-    ck_assert(!claims_recall(cache, arena, (struct str){text, 641}, NOW, &out));
-    claims_remember(cache, (struct str){text, 640}, NOW, &in);
-    ck_assert(claims_recall(cache, arena, (struct str){text, 640}, NOW, &out));
-    ck_assert(!claims_recall(cache, arena, STR_NONE, NOW, &out));
+    claims_remember(cache, (struct str){text, 641}, KEYS, NOW, &in);
+    ck_assert(!claims_recall(cache, arena, (struct str){text, 641}, KEYS, NOW, &out));
+    claims_remember(cache, (struct str){text, 640}, KEYS, NOW, &in);
+    ck_assert(claims_recall(cache, arena, (struct str){text, 640}, KEYS, NOW, &out));
+    ck_assert(!claims_recall(cache, arena, STR_NONE, KEYS, NOW, &out));
 }
 END_TEST
 
@@ -113,8 +113,8 @@ START_TEST(absent_texts_stay_absent)
 {
     struct claims in = {.token = {.user_id = 1, .expires_at_s = 6}}, out;
 
-    claims_remember(cache, token, NOW, &in);
-    ck_assert(claims_recall(cache, arena, token, NOW, &out));
+    claims_remember(cache, token, KEYS, NOW, &in);
+    ck_assert(claims_recall(cache, arena, token, KEYS, NOW, &out));
     ck_assert_uint_eq(out.token.subject.len + out.token.id.len + out.token.family.len +
                           out.token.incarnation.len + out.token.unrecorded.len,
                       0);
@@ -129,10 +129,10 @@ START_TEST(long_texts_are_not_remembered)
     memset(text, 'x', sizeof text);
     struct claims fits = some_claims((struct str){text, 288 - 38});
     struct claims too_long = some_claims((struct str){text, 288 - 37});
-    claims_remember(cache, token, NOW, &too_long);
-    ck_assert(!claims_recall(cache, arena, token, NOW, &out));
-    claims_remember(cache, token, NOW, &fits);
-    ck_assert(claims_recall(cache, arena, token, NOW, &out));
+    claims_remember(cache, token, KEYS, NOW, &too_long);
+    ck_assert(!claims_recall(cache, arena, token, KEYS, NOW, &out));
+    claims_remember(cache, token, KEYS, NOW, &fits);
+    ck_assert(claims_recall(cache, arena, token, KEYS, NOW, &out));
     ck_assert(str_eq(out.token.subject, fits.token.subject));
     ck_assert(str_eq(out.token.family, STR("the family")));
 }

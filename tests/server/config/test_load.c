@@ -255,7 +255,7 @@ FOR_EACH_SETTING(every_secret_has_a_file_variant)
 {
     const struct setting *row = &config_settings.rows[number];
     const char *value = row->offset == offsetof(struct config, users_database) ? "sqlite:/x"
-                        : row->kind == KIND_SECRET                             ? SECRET_40
+                        : row->kind != KIND_URL                                ? SECRET_40
                                                                                : "redis://h:1/1";
     char item[400];
     if (!setting_is_secret(row))
@@ -263,7 +263,10 @@ FOR_EACH_SETTING(every_secret_has_a_file_variant)
     cw_file_write(one.directory, "secret", value, 0600);
     snprintf(item, sizeof item, "%s_FILE=%s/secret", row->environment, one.directory);
     case_load_well(NULL, ENVIRONMENT(item));
-    ck_assert_str_eq(*(char *const *)setting_field_const(row, one.config), value);
+    const void *field = setting_field_const(row, one.config);
+    if (row->kind == KIND_SECRETS)
+        field = ((const struct config_texts *)field)->items;
+    ck_assert_str_eq(*(char *const *)field, value);
 }
 
 START_TEST(a_secret_given_twice_is_an_error)
@@ -440,11 +443,87 @@ START_TEST(differences_are_named)
                    "\"a\"; database = 3; } );",
                    ENVIRONMENT("JWT_SECRET=" SECRET_40));
     config_compare(before, one.config, note_difference, differences);
-    ck_assert_str_eq(differences, "auth.secret- caches- log.level+ ");
+    ck_assert_str_eq(differences, "auth.secret+ caches- log.level+ ");
     differences[0] = '\0';
     config_compare(before, before, note_difference, differences);
     ck_assert_str_eq(differences, "");
     config_free(&before);
+}
+END_TEST
+
+/* Of URLs another user and password alone can be had without a restart. */
+START_TEST(logins_are_reloadable_places_are_not)
+{
+    static const struct {
+        const char *before, *after, *wanted;
+    } cases[] = {
+        {"redis: { url = \"redis://a:b@h:1/2\"; };", "redis: { url = \"redis://c:d@h:1/2\"; };",
+         "redis.url+ "},
+        {"redis: { url = \"redis://h:1/2\"; };", "redis: { url = \"redis://:d@h:1/2\"; };",
+         "redis.url+ "},
+        {"redis: { url = \"redis://a:b@h:1/2\"; };", "redis: { url = \"redis://a:b@h:1/3\"; };",
+         "redis.url- "},
+        {"redis: { url = \"redis://a:b@h:1/2\"; };", "redis: { url = \"rediss://a:c@h:1/2\"; };",
+         "redis.url- "},
+        {"users: { database = \"postgresql://a:b@h/d\"; };",
+         "users: { database = \"postgresql://a:c@h/d\"; };", "users.database+ "},
+        {"users: { database = \"postgresql://a:b@h/d\"; };",
+         "users: { database = \"postgresql://a:b@i/d\"; };", "users.database- "},
+        {"users: { database = \"sqlite:/a\"; };", "users: { database = \"sqlite:/b\"; };",
+         "users.database- "},
+        {"entries: { redis_url = \"redis://:b@h:1\"; };",
+         "entries: { redis_url = \"redis://:c@h:1\"; };", "entries.redis_url+ "},
+        {"", "entries: { redis_url = \"redis://:c@h:1\"; };", "entries.redis_url- "},
+        {"caches = ( { name = \"a\"; database = \"redis://:a@h:1/2\"; } );",
+         "caches = ( { name = \"a\"; database = \"redis://:b@h:1/2\"; } );", "caches+ "},
+        {"caches = ( { name = \"a\"; database = \"redis://:a@h:1/2\"; } );",
+         "caches = ( { name = \"b\"; database = \"redis://:b@h:1/2\"; } );", "caches- "},
+        {"redis: { password = \"a\"; };", "redis: { password = \"b\"; };", "redis.password+ "},
+    };
+    char differences[256] = "";
+    const char *const secret[] = {"JWT_SECRET=" SECRET_40, NULL};
+
+    case_load_well(cases[_i].before, secret);
+    struct config *before = one.config;
+    one.config = NULL;
+    case_load_well(cases[_i].after, secret);
+    config_compare(before, one.config, note_difference, differences);
+    ck_assert_str_eq(differences, cases[_i].wanted);
+    config_free(&before);
+}
+END_TEST
+
+/* ---- secrets of before ---- */
+
+START_TEST(previous_secrets_stand_one_a_line)
+{
+    char item[400];
+
+    cw_file_write(one.directory, "secret", SECRET_40 "\n\n" SECRET_40 ", with a comma\r\n", 0600);
+    snprintf(item, sizeof item, "JWT_PREVIOUS_SECRETS_FILE=%s/secret", one.directory);
+    case_load_well(NULL, ENVIRONMENT(item));
+    ck_assert_uint_eq(one.config->auth_previous_secrets.count, 2);
+    ck_assert_str_eq(one.config->auth_previous_secrets.items[0], SECRET_40);
+    ck_assert_str_eq(one.config->auth_previous_secrets.items[1], SECRET_40 ", with a comma");
+    const struct secrets secrets = config_secrets(one.config, "beside");
+    ck_assert_uint_eq(secrets.previous_count, 2);
+    ck_assert(str_eq(secrets.current, STR("beside")));
+    /* The last one was taken out. */
+    cw_file_write(one.directory, "secret", "\n", 0600);
+    case_load_well(NULL, ENVIRONMENT(item));
+    ck_assert_uint_eq(one.config->auth_previous_secrets.count, 0);
+    cw_file_write(one.directory, "secret", SECRET_40 " \n", 0600);
+    case_expect_error(NULL, ENVIRONMENT(item), "ends in a blank");
+}
+END_TEST
+
+START_TEST(previous_secrets_are_few_and_long)
+{
+    case_expect_error("auth: { previous_secrets = [ \"" SECRET_40 "\", \"short\" ]; };", NULL,
+                      "auth.previous_secrets has one of 5 bytes, which needs at least 32");
+    case_expect_error("auth: { previous_secrets = [ \"" SECRET_40 "\", \"" SECRET_40
+                      "\", \"" SECRET_40 "\", \"" SECRET_40 "\" ]; };",
+                      NULL, "auth.previous_secrets has 4 of them and may have 3");
 }
 END_TEST
 
@@ -475,6 +554,9 @@ int main(void)
     tcase_add_loop_test(all, what_would_be_unsafe_to_leave_out_is_an_error, 0, 1);
     tcase_add_test(all, direct_commands_look_at_nothing_else);
     tcase_add_test(all, differences_are_named);
+    tcase_add_loop_test(all, logins_are_reloadable_places_are_not, 0, 12);
+    tcase_add_test(all, previous_secrets_stand_one_a_line);
+    tcase_add_test(all, previous_secrets_are_few_and_long);
     suite_add_tcase(suite, all);
     return suite_run(suite);
 }

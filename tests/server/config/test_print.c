@@ -57,7 +57,8 @@ END_TEST
 
 START_TEST(secrets_are_not_shown)
 {
-    case_load_well("caches = ( { name = \"a\"; keys = [ \"k\" ]; redis_url = \"redis://u:" CANARY
+    case_load_well("auth: { previous_secrets = [ \"" CANARY CANARY CANARY "\" ]; };\n"
+                   "caches = ( { name = \"a\"; keys = [ \"k\" ]; redis_url = \"redis://u:" CANARY
                    "@h:1/2\"; },\n"
                    "           { name = \"b\"; database = \"redis://:" CANARY "@h:1/3\"; } );",
                    ENVIRONMENT("JWT_SECRET=" CANARY, "REDIS_URL=redis://someuser:" CANARY "@h:7/1",
@@ -70,6 +71,7 @@ START_TEST(secrets_are_not_shown)
     free(text);
     free(json);
     expect_line("auth.secret = \"(set)\"  # JWT_SECRET\n");
+    expect_line("auth.previous_secrets = [ \"(set)\" ]");
     expect_line("redis.url = \"redis://***@h:7/1\"  # REDIS_URL\n");
     expect_line("redis_url = \"redis://***@h:1/2\";");
     expect_line("database = \"redis://***@h:1/3\";");

@@ -42,6 +42,7 @@ static const struct sample samples[] = {
     {"users.database", "sqlite:/tmp/x.db", "\"sqlite:/tmp/x.db\"", NULL, NULL},
     {"users.registration", "open", "\"open\"", NULL, NULL},
     {"auth.secret", SECRET_40, "\"" SECRET_40 "\"", NULL, NULL},
+    {"auth.previous_secrets", SECRET_40, "[ \"" SECRET_40 "\" ]", NULL, NULL},
     {"auth.issuers", NULL,
      "( { issuer = \"i\"; algorithms = [ \"RS256\" ]; jwks_url = \"https://i/keys\"; } )", NULL,
      NULL},
