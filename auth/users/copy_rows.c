@@ -8,19 +8,20 @@ enum {
     TEXT_MAX = 4096,
 };
 
+#define ACCOUNT_COLUMNS                                                                      \
+    {"id", COPY_ID}, {"username", COPY_TEXT_OR_NONE}, {"email", COPY_TEXT_OR_NONE},          \
+        {"password_hash", COPY_TEXT}, {"is_superuser", COPY_FLAG}, {"is_active", COPY_FLAG}, \
+        {"created_at_s", COPY_NUMBER}, {"deleted_at_s", COPY_NUMBER},                        \
+        {"tokens_not_before_s", COPY_NUMBER},                                                \
+    {                                                                                        \
+        "tokens_kept_family", COPY_TEXT                                                      \
+    }
+
+const struct copy_table copy_moved_accounts = {
+    "accounts", {ACCOUNT_COLUMNS, {"incarnation", COPY_TEXT}}, 11};
+
 const struct copy_table copy_tables[USERS_TABLE_COUNT] = {
-    [USERS_ACCOUNTS] = {"accounts",
-                        {{"id", COPY_ID},
-                         {"username", COPY_TEXT_OR_NONE},
-                         {"email", COPY_TEXT_OR_NONE},
-                         {"password_hash", COPY_TEXT},
-                         {"is_superuser", COPY_FLAG},
-                         {"is_active", COPY_FLAG},
-                         {"created_at_s", COPY_NUMBER},
-                         {"deleted_at_s", COPY_NUMBER},
-                         {"tokens_not_before_s", COPY_NUMBER},
-                         {"tokens_kept_family", COPY_TEXT}},
-                        10},
+    [USERS_ACCOUNTS] = {"accounts", {ACCOUNT_COLUMNS}, 10},
     [USERS_GROUPS] = {"groups", {{"account_id", COPY_ID}, {"name", COPY_TEXT}}, 2},
     [USERS_SUBJECTS] = {"subjects",
                         {{"issuer", COPY_TEXT}, {"subject", COPY_TEXT}, {"account_id", COPY_ID}},
@@ -40,6 +41,7 @@ const struct copy_table copy_tables[USERS_TABLE_COUNT] = {
     [USERS_SWITCHES] = {"switches", {{"user_id", COPY_ID}}, 1},
     [USERS_FACTS] = {"facts", {{"name", COPY_TEXT}, {"value", COPY_TEXT}}, 2},
 };
+#undef ACCOUNT_COLUMNS
 
 const char *users_table_name(enum users_table table)
 {

@@ -6,7 +6,7 @@
 
 #include "cachewarden/users_copy.h"
 
-enum { COPY_COLUMNS_MAX = 10 };
+enum { COPY_COLUMNS_MAX = 11 };
 
 enum copy_kind {
     COPY_ID, /* of an account: from 1 up */
@@ -31,6 +31,8 @@ struct copy_table {
 
 /* In the order of the statements that read and write them. */
 extern const struct copy_table copy_tables[USERS_TABLE_COUNT];
+/* Accounts with their incarnations, for a move: a backup has none, for who reads it must not make tokens good again. */
+extern const struct copy_table copy_moved_accounts;
 
 /* Adds the row at `values` as a line. */
 void copy_row_write(const struct copy_table *table, const struct users_value *values,

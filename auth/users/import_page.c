@@ -14,14 +14,22 @@ static void add_value(struct json_writer *json, const char *name, const struct u
         json_write_string(json, value->bytes);
 }
 
-enum { COLUMN_ID, COLUMN_USERNAME, COLUMN_EMAIL, COLUMN_DELETED = 7, COLUMN_NOT_BEFORE };
+enum {
+    COLUMN_ID,
+    COLUMN_USERNAME,
+    COLUMN_EMAIL,
+    COLUMN_DELETED = 7,
+    COLUMN_NOT_BEFORE,
+    COLUMN_INCARNATION = 10
+};
 
 /* What a row of an account has besides its columns in the copy. */
 static enum err add_account_values(struct users_import *import, struct json_writer *json,
                                    const struct users_value *row)
 {
     static const char *const names[] = {"username_key", "email_key"};
-    struct str incarnation = users_new_incarnation(import->page);
+    struct str incarnation = import->has_incarnations ? row[COLUMN_INCARNATION].bytes
+                                                      : users_new_incarnation(import->page);
 
     for (size_t i = 0; i < 2; i++) {
         struct users_value key = row[COLUMN_USERNAME + i];
@@ -33,6 +41,14 @@ static enum err add_account_values(struct users_import *import, struct json_writ
     }
     json_add_string(json, "incarnation", incarnation);
     return incarnation.ptr ? ERR_OK : ERR_NO_MEMORY;
+}
+
+/* The form of its rows. */
+static const struct copy_table *form_of(const struct users_import *import)
+{
+    return import->has_incarnations && import->table == USERS_ACCOUNTS
+               ? &copy_moved_accounts
+               : &copy_tables[import->table];
 }
 
 static enum err add_to_page(struct users_import *import, const struct users_value *row)
@@ -114,7 +130,7 @@ static enum err add_key(struct users_import *import, const struct users_value *r
 enum err import_add_row(struct users_import *import, struct str line, struct error *error)
 {
     struct users_value row[COPY_COLUMNS_MAX];
-    enum err err = copy_row_read(&copy_tables[import->table], import->page, line, row, error);
+    enum err err = copy_row_read(form_of(import), import->page, line, row, error);
 
     if (!err && import->table == USERS_API_KEYS)
         return add_key(import, row, error);

@@ -21,6 +21,7 @@ struct users_import {
     int64_t last_voided_s; /* that either side knows of */
     bool is_first;
     bool only_counts;
+    bool has_incarnations; /* rows of accounts do; see users_move.h */
     struct users_import_counts counts;
 };
 
@@ -37,6 +38,9 @@ CW_MUST_CHECK enum err import_say_where(enum users_table table, size_t row, enum
 /* A row of the table that is read; it waits until its page is full. */
 CW_MUST_CHECK enum err import_add_row(struct users_import *import, struct str line,
                                       struct error *error);
+/* Before it is read: accounts come with their incarnations. */
+void snapshot_takes_incarnations(struct users_snapshot *snapshot);
+
 /* The page, full or not. */
 CW_MUST_CHECK enum err import_flush(struct users_import *import, struct error *error);
 

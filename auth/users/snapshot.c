@@ -1,5 +1,6 @@
 /* All rows of one moment, out of the database: see users_copy.h. */
 #include "users/copy_rows.h"
+#include "users/import_private.h"
 #include "users/users_private.h"
 
 #include "cachewarden/users_copy.h"
@@ -39,7 +40,18 @@ struct users_snapshot {
     struct arena *page;
     struct strbuf line;
     struct copy_place places[USERS_TABLE_COUNT];
+    bool has_incarnations;
 };
+
+void snapshot_takes_incarnations(struct users_snapshot *snapshot)
+{
+    snapshot->has_incarnations = true;
+}
+
+static bool is_moved(const struct users_snapshot *snapshot, enum users_table table)
+{
+    return snapshot->has_incarnations && table == USERS_ACCOUNTS;
+}
 
 int users_schema_version(const struct users *users)
 {
@@ -106,9 +118,11 @@ static enum err read_page(struct users_snapshot *snapshot, enum users_table tabl
         parameters[i] = place->key[i];
     parameters[count] = USERS_INT(PAGE_ROWS);
     arena_reset(snapshot->page);
-    return snapshot->users->driver->run(
-        snapshot->connection, (struct users_query){readers[table].statement, parameters, count + 1},
-        snapshot->page, page_out, error);
+    enum users_statement statement =
+        is_moved(snapshot, table) ? COPY_MOVED_ACCOUNTS : readers[table].statement;
+    return snapshot->users->driver->run(snapshot->connection,
+                                        (struct users_query){statement, parameters, count + 1},
+                                        snapshot->page, page_out, error);
 }
 
 static bool is_living(enum users_table table, const struct users_value *row)
@@ -129,7 +143,8 @@ static enum err add_rows(struct users_snapshot *snapshot, enum users_table table
     for (size_t i = 0; i < page->row_count && !*is_full_out; i++) {
         const struct users_value *row = &page->values[i * page->column_count];
         snapshot->line.len = 0;
-        copy_row_write(&copy_tables[table], row, &snapshot->line);
+        copy_row_write(is_moved(snapshot, table) ? &copy_moved_accounts : &copy_tables[table], row,
+                       &snapshot->line);
         if (snapshot->line.len > USERS_COPY_LINE_MAX)
             return error_set_detail(error, ERR_INTERNAL, "users database: a row of %s is too long",
                                     users_table_name(table));

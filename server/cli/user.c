@@ -320,12 +320,20 @@ static const struct cli_command commands[] = {
      .min_arguments = 1,
      .max_arguments = 1,
      .run = run_delete},
+    {.name = "migrate",
+     .arguments = "--to URL | --to-file FILE",
+     .summary =
+         "moves all accounts and keys from SQLite into an empty PostgreSQL database, while the "
+         "server is stopped",
+     .options = cli_migrate_options,
+     .run = cli_migrate_users},
     {.name = NULL},
 };
 
 const struct cli_command cli_user = {
     .name = "user",
-    .arguments = "add | list | show | password | grant | revoke | deactivate | activate | delete",
+    .arguments =
+        "add | list | show | password | grant | revoke | deactivate | activate | delete | migrate",
     .summary = "manages accounts",
     .subcommands = commands,
 };

@@ -28,4 +28,9 @@ CW_MUST_CHECK enum err cli_take_groups(const struct cli *cli, struct arena *aren
 int cli_grant_user(struct cli *cli);
 int cli_revoke_user(struct cli *cli);
 
+/* ---- user_migrate.c ---- */
+
+extern const struct cli_option cli_migrate_options[];
+int cli_migrate_users(struct cli *cli);
+
 #endif
