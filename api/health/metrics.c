@@ -161,6 +161,27 @@ static void write_pools(const struct app *app, struct strbuf *out)
     free(views);
 }
 
+/* What the sentinels say of the control data's Redis, and of all that follow it. */
+static void write_sentinels(const struct app *app, struct strbuf *out)
+{
+    static const char name[] = "cachewarden_sentinels";
+    struct redis_sentinels sentinels;
+
+    if (!redis_sentinels_read(app->control, &sentinels))
+        return;
+    exposition_family(out, name, "gauge", "Sentinels, by what they said last.");
+    exposition_count(out, name, "state=\"configured\"", sentinels.count);
+    exposition_count(out, name, "state=\"answering\"", sentinels.answering);
+    exposition_count(out, name, "state=\"naming\"", sentinels.naming);
+    exposition_count(out, name, "state=\"without_quorum\"", sentinels.lack_quorum);
+    exposition_single(out, "cachewarden_redis_primary_known", "gauge",
+                      "1 while the sentinels have named a primary that said it is one.",
+                      sentinels.primary[0] != '\0');
+    exposition_single(out, "cachewarden_redis_primary_switches_total", "counter",
+                      "How often another primary was taken, the first one included.",
+                      sentinels.switches);
+}
+
 /* ---- named caches ---- */
 
 static void write_target(struct strbuf *out, const char *name, const struct target *target,
@@ -305,6 +326,7 @@ void app_write_metrics(struct app *app, struct strbuf *out)
     exposition_single(out, "cachewarden_ready", "gauge", "1 while this node wants requests.",
                       app_is_ready(app));
     write_pools(app, out);
+    write_sentinels(app, out);
     write_caches(app, out);
     jobs_write_metrics(app->jobs, out);
     if (app->backups)

@@ -70,6 +70,19 @@ static void name_of_handshake(const struct error *error, struct health_report *r
              (int)(end - start), start, (int)strcspn(word, " "), word);
 }
 
+/* Where the sentinels lead nowhere, that is why; without addresses, for everybody may ask. */
+static void name_sentinels(struct redis *redis, struct health_report *report)
+{
+    struct redis_sentinels sentinels;
+
+    if (!redis_sentinels_read(redis, &sentinels) || sentinels.primary[0])
+        return;
+    snprintf(report->message, sizeof report->message, "%s",
+             sentinels.answering == 0 ? "no sentinel answers"
+             : sentinels.naming == 0  ? "no sentinel knows redis.master_name"
+                                      : "the sentinels name no primary that serves us");
+}
+
 static struct health_report ask_redis(struct app *app, struct redis *redis, struct arena *arena,
                                       int64_t deadline_ns)
 {
@@ -86,8 +99,10 @@ static struct health_report ask_redis(struct app *app, struct redis *redis, stru
              err == ERR_OK     ? "reads and writes work"
              : error.caller[0] ? error.caller
                                : redis_error_text(REDIS_ERROR_UNAVAILABLE));
-    if (err != ERR_OK && !report.connected)
+    if (err != ERR_OK && !report.connected) {
         name_of_handshake(&error, &report);
+        name_sentinels(redis, &report);
+    }
     if (err != ERR_OK)
         snprintf(report.sentence, sizeof report.sentence, "%s", error.detail);
     return report;

@@ -53,7 +53,8 @@ static void check_role(struct doctor *doctor, struct str info)
     if (role.len == 0)
         doctor_say(doctor, DOCTOR_UNKNOWN, "redis role", NOT_TOLD, "Redis does not tell");
     else if (!str_eq(role, STR("master")))
-        doctor_say(doctor, DOCTOR_FAILURE, "redis role", "name the primary in redis.url",
+        doctor_say(doctor, DOCTOR_FAILURE, "redis role",
+                   "name the primary in redis.url, or the sentinels",
                    "this is a replica, which takes no writes");
     else
         doctor_say(doctor, DOCTOR_OK, "redis role", NULL, "primary");
@@ -260,6 +261,28 @@ static bool answers(struct doctor *doctor, struct redis *redis, int64_t deadline
     return false;
 }
 
+/* Each was asked when the first question to Redis was answered, or could not be. */
+static void check_sentinels(struct doctor *doctor, struct redis *redis)
+{
+    static const char check[] = "redis sentinels";
+    static const char fix[] = "look at the sentinels (docs/redis.md#sentinel)";
+    struct redis_sentinels told;
+    if (!redis_sentinels_read(redis, &told))
+        return;
+    if (!told.primary[0])
+        doctor_say(doctor, DOCTOR_FAILURE, check, fix, "%s",
+                   told.trouble[0] ? told.trouble : "they have not answered in time");
+    else if (told.trouble[0])
+        doctor_say(doctor, DOCTOR_WARNING, check, fix, "%s; the primary is %s", told.trouble,
+                   told.primary);
+    else if (told.count < 3)
+        doctor_say(doctor, DOCTOR_WARNING, check, "name all of them, and have three at least",
+                   "%zu of them: the primary is %s", told.count, told.primary);
+    else
+        doctor_say(doctor, DOCTOR_OK, check, NULL, "%zu agree that the primary is %s", told.naming,
+                   told.primary);
+}
+
 static void check_control(struct doctor *doctor, const struct config *config, int64_t deadline_ns)
 {
     const struct value *reply;
@@ -280,6 +303,7 @@ static void check_control(struct doctor *doctor, const struct config *config, in
         if (doctor->knows_all)
             doctor_check_installation(doctor, config, redis, deadline_ns);
     }
+    check_sentinels(doctor, redis);
     redis_close(&redis);
 }
 

@@ -85,16 +85,33 @@ void sentinel_set_wait_replica(const struct sentinel_set *set, int replica)
 /* ---- the set ---- */
 
 /* It tells everybody the port of its cable. */
+static void announce(const struct sentinel_set *set, int index)
+{
+    redis_server_do(set->redis[index], "CONFIG SET replica-announce-port %d",
+                    cable_port(set->cables[index]));
+}
+
+void sentinel_set_mend(struct sentinel_set *set, int index)
+{
+    if (redis_server_pid(set->redis[index]) == 0)
+        redis_server_restart(set->redis[index]);
+    else
+        redis_server_resume(set->redis[index]);
+    announce(set, index);
+    redis_server_do(set->redis[index], "REPLICAOF 127.0.0.1 %d",
+                    cable_port(set->cables[1 - index]));
+    cable_plug(set->cables[index], true);
+    sentinel_set_wait_replica(set, index);
+}
+
 static void start_redis(struct sentinel_set *set, int index)
 {
-    char port[16];
     const char *const args[] = {"--repl-diskless-sync-delay", "0", "--replica-announce-ip",
                                 "127.0.0.1", NULL};
 
     set->redis[index] = redis_server_start(&(struct redis_server_options){.args = args});
     set->cables[index] = cable_start(redis_server_port(set->redis[index]));
-    snprintf(port, sizeof port, "%d", cable_port(set->cables[index]));
-    redis_server_do(set->redis[index], "CONFIG SET replica-announce-port %s", port);
+    announce(set, index);
 }
 
 static void start_sentinel(struct sentinel_set *set, int index, const char *password)
@@ -105,7 +122,7 @@ static void start_sentinel(struct sentinel_set *set, int index, const char *pass
     snprintf(config, sizeof config,
              "sentinel monitor " SENTINEL_SET_MASTER " 127.0.0.1 %d 2\n"
              "sentinel down-after-milliseconds " SENTINEL_SET_MASTER " %d\n"
-             "sentinel failover-timeout " SENTINEL_SET_MASTER " 6000\n"
+             "sentinel failover-timeout " SENTINEL_SET_MASTER " 3000\n"
              "%s%s%s%s\n",
              cable_port(set->cables[0]), set->down_after_ms, password ? "requirepass " : "",
              password ? password : "", password ? "\nsentinel sentinel-pass " : "",

@@ -32,6 +32,10 @@ void sentinel_set_stop(struct sentinel_set *set);
 
 /* The index of the one that the sentinels' answers lead to; they agree, or it is waited for. */
 int sentinel_set_primary(const struct sentinel_set *set);
+/* Whatever happened to it: it runs, is plugged in, and follows the other one. */
+void sentinel_set_mend(struct sentinel_set *set, int index);
+/* How long after a failover the sentinels start no other one. */
+enum { SENTINEL_SET_REST_MS = 7000 };
 /* Waits until it follows the other, and is in step with it. */
 void sentinel_set_wait_replica(const struct sentinel_set *set, int replica);
 
