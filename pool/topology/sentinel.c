@@ -215,6 +215,8 @@ static enum err sentinel_renew_login(struct topology *topology, const struct red
     lock_acquire(&self->lock);
     enum err err = redis_address_copy_login(address, &self->options.address, changed_out);
     lock_release(&self->lock);
+    if (!err) /* or who is named next would refuse it, and not be taken */
+        err = sentinel_watch_renew_login(self->watch, address);
     if (err)
         return error_set(error, err, "out of memory");
     struct redis_node *node = hold(self);

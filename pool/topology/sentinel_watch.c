@@ -282,3 +282,14 @@ enum err sentinel_watch_renew_tls(struct sentinel_watch *watch, const struct red
     lock_release(&watch->lock);
     return err ? error_set(error, err, "out of memory") : ERR_OK;
 }
+
+enum err sentinel_watch_renew_login(struct sentinel_watch *watch,
+                                    const struct redis_address *address)
+{
+    bool ignored;
+
+    lock_acquire(&watch->lock);
+    enum err err = redis_address_copy_login(address, &watch->address, &ignored);
+    lock_release(&watch->lock);
+    return err;
+}

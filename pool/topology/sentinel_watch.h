@@ -39,5 +39,8 @@ void sentinel_watch_read(struct sentinel_watch *watch, struct redis_sentinels *s
 CW_MUST_CHECK enum err sentinel_watch_renew_tls(struct sentinel_watch *watch,
                                                 const struct redis_address *files,
                                                 struct error *error);
+/* User and password of the Redis that sentinels name, in place of those before. ERR_NO_MEMORY: none has changed. */
+CW_MUST_CHECK enum err sentinel_watch_renew_login(struct sentinel_watch *watch,
+                                                  const struct redis_address *address);
 
 #endif

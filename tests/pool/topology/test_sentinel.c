@@ -113,6 +113,16 @@ static void wait_trouble(const char *text)
     }
 }
 
+static void wait_switches(uint64_t wanted)
+{
+    int64_t end_ns = case_deadline_ns();
+
+    while (read_sentinels().switches < wanted) {
+        ck_assert_msg(clock_mono_ns() < end_ns, "%s", read_sentinels().trouble);
+        nap();
+    }
+}
+
 /* ---- with real ones ---- */
 
 /* The very first pipeline waits for the sentinels' first answer. */
@@ -337,8 +347,7 @@ START_TEST(a_write_under_way_while_the_primary_moves)
     }
     name_port(0, redis_server_port(real[1]));
     name_port(1, redis_server_port(real[1]));
-    while (read_sentinels().switches < 2)
-        nap();
+    wait_switches(2);
     set_until_it_succeeds(front, "b");
     ck_assert(holds(real[1], "b"));
     redis_server_do(real[0], "RPUSH list item");
@@ -354,6 +363,30 @@ START_TEST(a_write_under_way_while_the_primary_moves)
             break;
         ck_assert(clock_mono_ns() < end_ns);
     }
+    stop_false();
+}
+END_TEST
+
+/* The primary that is named after a password was changed is asked with the new one. */
+START_TEST(a_password_that_is_changed)
+{
+    struct redis_address address;
+    bool has_changed;
+
+    start_false();
+    name_port(0, redis_server_port(real[0]));
+    name_port(1, redis_server_port(real[0]));
+    front = open_front(sentinels, 2, "m", NULL);
+    case_err(set_key(front, "a"), ERR_OK);
+    redis_server_do(real[1], "CONFIG SET requirepass new");
+    case_err(redis_address_parse(STR("redis://:new@h"), &address, &error), ERR_OK);
+    case_err(redis_renew_login(front, &address, &has_changed, &error), ERR_OK);
+    ck_assert(has_changed);
+    redis_address_fini(&address);
+    name_port(0, redis_server_port(real[1]));
+    name_port(1, redis_server_port(real[1]));
+    wait_switches(2);
+    set_until_it_succeeds(front, "b");
     stop_false();
 }
 END_TEST
@@ -423,6 +456,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, set_up, tear_down);
     tcase_add_test(tcase, a_sentinel_that_lies);
     tcase_add_test(tcase, a_write_under_way_while_the_primary_moves);
+    tcase_add_test(tcase, a_password_that_is_changed);
     tcase_add_test(tcase, one_watch_for_all);
     tcase_add_loop_test(tcase, what_cannot_be_opened, 0, 4);
     suite_add_tcase(suite, tcase);
