@@ -59,7 +59,7 @@ static enum err look(struct put_batch *batch, int64_t *here, struct error *error
 
 /* By the difference: a clear between the look and this one is not lost. "raised" counts along, in one step: what is
  * above it are clears that were made here (entries_numbers.h). */
-static void raise(const struct namespace *space, int64_t more, struct pipeline *pipeline)
+static void raise_clears(const struct namespace *space, int64_t more, struct pipeline *pipeline)
 {
     struct key key = key_namespace(space);
 
@@ -84,7 +84,7 @@ static size_t add_commands(struct put_batch *batch, const int64_t *here, struct 
                          STR_INT64(row->revocation.expires_at_s), row->text);
             counts->revocations++;
         } else if (row->clears > here[i]) {
-            raise(&row->space, row->clears - here[i], pipeline);
+            raise_clears(&row->space, row->clears - here[i], pipeline);
             counts->clears++;
         } else {
             continue;

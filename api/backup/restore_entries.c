@@ -112,14 +112,14 @@ static enum err decide(struct app *app, const char *id, const struct restore_ent
     return err;
 }
 
-struct putting {
+struct entries_putting {
     const struct restore_order *order;
     struct entries_putter *putter;
 };
 
 static enum err put_lines(void *with, struct str lines, struct error *error)
 {
-    const struct putting *putting = with;
+    const struct entries_putting *putting = with;
     enum err err = entries_putter_put(putting->putter, lines, error);
 
     return !err && backup_is_unwanted(putting->order->watch)
@@ -142,7 +142,7 @@ static enum err put_all(const struct restore_order *order, const struct entries_
                         struct backup_entries_counts *counts, struct error *error)
 {
     const struct entries_options options = {.app = order->app, .duty_percent = DUTY_PERCENT};
-    struct putting putting = {.order = order};
+    struct entries_putting putting = {.order = order};
 
     entries_find_room(order->app,
                       (struct work){.deadline_ns = clock_deadline_ns(order->app->budget_ms)});
