@@ -16,6 +16,7 @@ enum gateway_metric {
     GATEWAY_BYPASSES,
     GATEWAY_BUSY,
     GATEWAY_FAILURES,
+    GATEWAY_LEFT,
     GATEWAY_COALESCED,
     GATEWAY_REFILL_WAITED,
     GATEWAY_REFILL_STALE,
@@ -59,6 +60,8 @@ static void add(const struct gateway_route *route, enum gateway_metric which, ui
 
 static enum gateway_metric outcome_of(const struct passage *passage, enum err err)
 {
+    if (err == ERR_UPSTREAM_DOWN && passage_is_left(passage))
+        return GATEWAY_LEFT; /* no fault of the upstream */
     if (err != ERR_OK)
         return err == ERR_BUSY ? GATEWAY_BUSY : GATEWAY_FAILURES;
     switch (passage->call->reply.cache_result) {
@@ -105,6 +108,11 @@ void gateway_metrics_note(const struct passage *passage, enum err err)
         add(route, GATEWAY_COALESCED, 1);
 }
 
+void gateway_metrics_note_paused(const struct gateway_route *route, bool is_left)
+{
+    add(route, is_left ? GATEWAY_LEFT : GATEWAY_BUSY, 1);
+}
+
 /* ---- telling ---- */
 
 static const struct {
@@ -118,6 +126,7 @@ static const struct {
     {GATEWAY_BYPASSES, "cachewarden_gateway_requests_total", ",result=\"bypass\"", NULL},
     {GATEWAY_BUSY, "cachewarden_gateway_requests_total", ",result=\"busy\"", NULL},
     {GATEWAY_FAILURES, "cachewarden_gateway_requests_total", ",result=\"failed\"", NULL},
+    {GATEWAY_LEFT, "cachewarden_gateway_requests_total", ",result=\"left\"", NULL},
     {GATEWAY_COALESCED, "cachewarden_gateway_coalesced_total", "",
      "Requests that waited for the response to another one and shared it."},
     {GATEWAY_REFILL_WAITED, "cachewarden_gateway_refill_total", ",result=\"waited\"",

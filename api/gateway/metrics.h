@@ -12,5 +12,8 @@ void gateway_metrics_free(struct gateway_metrics **metrics);
 
 /* A request was answered, with what its call's reply says, or failed with `err`. */
 void gateway_metrics_note(const struct passage *passage, enum err err);
+/* A request that waited without a thread (gateway_wait) got no answer of the upstream: its client went away, or it made
+ * room for others. */
+void gateway_metrics_note_paused(const struct gateway_route *route, bool is_left);
 
 #endif

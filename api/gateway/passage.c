@@ -22,3 +22,10 @@ enum err passage_begin(struct passage *passage, const struct gateway_route *rout
         return error_set_detail(&call->error, ERR_NO_MEMORY, "no memory for a request");
     return ERR_OK;
 }
+
+bool passage_is_left(const struct passage *passage)
+{
+    const struct gateway_request *request = passage->request;
+
+    return request->is_unwanted && request->is_unwanted(request->unwanted_with);
+}

@@ -25,5 +25,7 @@ struct passage {
 /* ERR_BAD_INPUT: such a path is not passed on. ERR_NO_MEMORY. */
 CW_MUST_CHECK enum err passage_begin(struct passage *passage, const struct gateway_route *route,
                                      const struct gateway_request *request, struct call *call);
+/* Its client has gone away. */
+bool passage_is_left(const struct passage *passage);
 
 #endif

@@ -224,11 +224,15 @@ bool gateway_still_waits(const struct gateway *gateway, struct gateway_wait *wai
     return wait->is_paused;
 }
 
-void gateway_waits_no_more(const struct gateway *gateway, const struct gateway_wait *wait)
+void gateway_waits_no_more(const struct gateway *gateway, const struct gateway_wait *wait,
+                           bool is_left)
 {
     struct gateway_digest begun;
 
-    if (!gateway || !wait->is_paused || wait->turn_ns == 0)
+    if (!gateway || !wait->is_paused)
+        return;
+    gateway_metrics_note_paused(&gateway->routes[wait->route], is_left);
+    if (wait->turn_ns == 0)
         return;
     refill_give_back(refill_of(gateway, wait), wait->place_ns);
     if (!wait->leads)

@@ -121,6 +121,7 @@ static enum sharing_turn pause(struct sharing *sharing, int64_t turn_ns)
     struct gateway_wait *wait = sharing->passage->request->wait;
 
     wait->is_paused = true;
+    wait->route = sharing->passage->route->number;
     wait->turn_ns = turn_ns;
     sharing_set_pause(wait);
     memcpy(wait->begun, sharing->name.begun.bytes, sizeof wait->begun);
@@ -177,7 +178,6 @@ static enum sharing_turn queue(struct sharing *sharing, const struct refill_call
         wait->has_queued = true;
         wait->place_ns = caller->place_ns;
         wait->leads = leads;
-        wait->route = sharing->passage->route->number;
         return pause(sharing, caller->turn_ns);
     }
     sharing->retry_after_s = clock_left_ms(caller->turn_ns) / 1000 + 1;
@@ -317,13 +317,6 @@ bool sharing_enter_refresh(struct sharing *sharing, struct gateway_look *look)
 
 /* ---- what came of it ---- */
 
-static bool is_left(const struct passage *passage)
-{
-    const struct gateway_request *request = passage->request;
-
-    return request->is_unwanted && request->is_unwanted(request->unwanted_with);
-}
-
 static enum fetch_end end_of(const struct sharing *sharing, enum err err)
 {
     const struct passage *passage = sharing->passage;
@@ -333,7 +326,7 @@ static enum fetch_end end_of(const struct sharing *sharing, enum err err)
     if (sharing->is_void)
         return FETCH_LEFT;
     if (err != ERR_OK)
-        return is_left(passage) ? FETCH_LEFT : FETCH_FAILED;
+        return passage_is_left(passage) ? FETCH_LEFT : FETCH_FAILED;
     return status_is_error(passage->status.forwarded_status) ? FETCH_FAILED : FETCH_UNSHARED;
 }
 
@@ -356,9 +349,8 @@ void sharing_leave(struct sharing *sharing, enum err err)
 bool sharing_is_unwanted(void *with)
 {
     const struct passage *passage = with;
-    const struct gateway_request *request = passage->request;
 
     if (passage->sharing)
         mark_renew(&passage->sharing->mark, passage->call->arena, passage->call->app->budget_ms);
-    return request->is_unwanted && request->is_unwanted(request->unwanted_with);
+    return passage_is_left(passage);
 }

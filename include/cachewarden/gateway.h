@@ -56,7 +56,7 @@ struct gateway_wait {
     bool is_paused;
     bool has_queued;         /* for its turn, at any time: place_ns is its place still */
     bool leads;              /* others wait with it for its turn */
-    uint16_t route;          /* whose queue: among the gateway\'s */
+    uint16_t route;          /* among the gateway's */
     int pause_ms;            /* for how long */
     unsigned char begun[16]; /* for which fetch */
     int64_t until_ns;        /* clock_mono_ns; 0: it has not waited yet */
@@ -66,8 +66,9 @@ struct gateway_wait {
 
 /* Whether what it waits for is under way still; then wait->pause_ms is another one. */
 bool gateway_still_waits(const struct gateway *gateway, struct gateway_wait *wait);
-/* Its client has gone away: its turn is others'. A gateway that is NULL is let be. */
-void gateway_waits_no_more(const struct gateway *gateway, const struct gateway_wait *wait);
+/* Its client has gone away (is_left), or it is refused: its turn is others'. A gateway that is NULL is let be. */
+void gateway_waits_no_more(const struct gateway *gateway, const struct gateway_wait *wait,
+                           bool is_left);
 
 /* A request as it came, but for what the caller of the gateway has found out. */
 struct gateway_request {

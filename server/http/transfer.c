@@ -177,7 +177,8 @@ static void on_left(struct mg_connection *connection)
     const struct worker *worker = mg_get_thread_pointer(connection);
     const struct request_memory *memory = mg_request_memory(connection);
 
-    gateway_waits_no_more(worker->http->options.app->gateway, &memory->kept.wait);
+    gateway_waits_no_more(worker->http->options.app->gateway, &memory->kept.wait,
+                          mg_peer_is_gone(connection) != 0);
 }
 
 /* The library looks ten times a second whose time has come. */

@@ -221,6 +221,34 @@ START_TEST(what_many_share)
 }
 END_TEST
 
+static bool have_all_left(const void *with)
+{
+    (void)with;
+    read_metrics();
+    return (int)value_of("requests_total", "route=\"/many\",result=\"left\"") == MANY;
+}
+
+/* Neither of the upstream, that they wait for, nor of the gateway: whether they hold a thread or not. */
+START_TEST(who_goes_away_is_no_failure)
+{
+    struct raw *raws[MANY];
+
+    scripted_origin_always(origin, &(struct origin_answer){.then = ORIGIN_IS_SILENT});
+    for (int i = 0; i < MANY; i++) {
+        raws[i] = raw_open(stand.server.port);
+        raw_print(raws[i], "GET /many/left HTTP/1.1\r\nHost: a\r\n\r\n");
+        if (i == 0)
+            scripted_origin_wait_count(origin, 1);
+    }
+    stand_wait(do_others_wait, NULL, "the others wait without a thread");
+    for (int i = 0; i < MANY; i++)
+        raw_close(&raws[i]);
+    stand_wait(have_all_left, NULL, "all have left");
+    expect_result("/many", "failed", 0);
+    expect_result("/many", "busy", 0);
+}
+END_TEST
+
 START_TEST(stale_answers_are_counted)
 {
     scripted_origin_always(
@@ -273,6 +301,7 @@ int main(void)
     tcase_add_test(tcase, what_failed);
     tcase_add_test(tcase, the_log_tells_what_the_cache_did);
     tcase_add_test(tcase, what_many_share);
+    tcase_add_test(tcase, who_goes_away_is_no_failure);
     tcase_add_test(tcase, stale_answers_are_counted);
     tcase_add_test(tcase, requests_are_counted_by_route);
     suite_add_tcase(suite, tcase);
