@@ -18,6 +18,7 @@ static struct str issue(struct tokens *by)
 
 static bool is_good(const struct tokens *judge, struct str compact)
 {
+    error_clear(&error);
     enum err err = token_verify(judge, lent(), compact, TOKEN_ACCESS, NOW, &claims);
 
     ck_assert(err == ERR_OK || err == ERR_UNAUTHENTICATED);
