@@ -44,9 +44,10 @@ struct catalogue_listing {
     struct backup_broken *broken; /* not whole */
     size_t broken_count;
 };
-/* All that are there, each list newest first; in the arena. A folder that is not there yet has none. */
-CW_MUST_CHECK enum err catalogue_list(struct catalogue *catalogue, struct work work,
-                                      struct catalogue_listing *listing_out);
+/* All that are there, each list newest first; in the arena. A folder that is not there yet has none. What nobody has
+ * read so far is read. ERR_BUSY: it is stopping. `watch` may be NULL. */
+CW_MUST_CHECK enum err catalogue_list(struct catalogue *catalogue, const struct backup_watch *watch,
+                                      struct work work, struct catalogue_listing *listing_out);
 /* ERR_NOT_FOUND: there is none of this id that is whole. */
 CW_MUST_CHECK enum err catalogue_find(struct catalogue *catalogue, struct str id,
                                       struct backup *backup_out, struct error *error);

@@ -96,14 +96,14 @@ static void add_broken(struct catalogue_listing *listing, const char *id, const 
 }
 
 static enum err add(struct catalogue *catalogue, int folder, const char *id,
-                    struct catalogue_listing *listing)
+                    const struct backup_watch *watch, struct catalogue_listing *listing)
 {
     struct error error;
     int fd;
     enum err err = catalogue_open_file(folder, id, &fd, &error);
 
     if (err == ERR_OK)
-        err = catalogue_look_at(catalogue, fd, id, false, NULL, &listing->backups[listing->count],
+        err = catalogue_look_at(catalogue, fd, id, false, watch, &listing->backups[listing->count],
                                 &error);
     if (err == ERR_OK)
         listing->count++;
@@ -114,7 +114,8 @@ static enum err add(struct catalogue *catalogue, int folder, const char *id,
     return ERR_OK;
 }
 
-static enum err list_folder(struct catalogue *catalogue, int folder, struct work work,
+static enum err list_folder(struct catalogue *catalogue, int folder,
+                            const struct backup_watch *watch, struct work work,
                             struct catalogue_listing *listing)
 {
     struct ids ids = {.arena = work.arena};
@@ -130,14 +131,16 @@ static enum err list_folder(struct catalogue *catalogue, int folder, struct work
     if (err == ERR_OK)
         catalogue_forget_others(catalogue, ids.ids, ids.count);
     for (size_t i = 0; i < ids.count && err == ERR_OK; i++)
-        err = add(catalogue, folder, ids.ids[i], listing);
+        err = add(catalogue, folder, ids.ids[i], watch, listing);
     if (err == ERR_NO_MEMORY)
         return error_set_detail(work.error, err, "no memory for the list of backups");
+    if (err == ERR_BUSY)
+        return error_set(work.error, err, "The backups were not all read: it is stopping.");
     return err;
 }
 
-enum err catalogue_list(struct catalogue *catalogue, struct work work,
-                        struct catalogue_listing *listing_out)
+enum err catalogue_list(struct catalogue *catalogue, const struct backup_watch *watch,
+                        struct work work, struct catalogue_listing *listing_out)
 {
     int folder;
     enum err err = catalogue_open_folder(catalogue, &folder, work.error);
@@ -147,7 +150,7 @@ enum err catalogue_list(struct catalogue *catalogue, struct work work,
         return ERR_OK;
     if (err != ERR_OK)
         return err;
-    err = list_folder(catalogue, folder, work, listing_out);
+    err = list_folder(catalogue, folder, watch, work, listing_out);
     close(folder);
     return err;
 }

@@ -39,11 +39,13 @@ static enum err remove_one(struct cleaning *cleaning, const char *id, bool *is_r
     return err;
 }
 
+/* One that was not read to its end counts as none; who asks next whether it is wanted ends. */
 static bool is_whole_now(const struct cleaning *cleaning, const char *id)
 {
     struct backup now;
 
-    return catalogue_verify(cleaning->catalogue, str_from(id), NULL, &now, NULL) == ERR_OK;
+    return catalogue_verify(cleaning->catalogue, str_from(id), cleaning->watch, &now, NULL) ==
+           ERR_OK;
 }
 
 static bool may_go(const struct cleaning *cleaning, const char *id)
@@ -108,7 +110,7 @@ enum err backup_cleanup(struct app *app, const struct backup_watch *watch, struc
         .error = work.error,
     };
     struct catalogue_listing listing;
-    enum err err = catalogue_list(cleaning.catalogue, work, &listing);
+    enum err err = catalogue_list(cleaning.catalogue, watch, work, &listing);
 
     *cleaned_out =
         (struct backup_cleaned){.broken = listing.broken, .broken_count = listing.broken_count};
@@ -116,6 +118,8 @@ enum err backup_cleanup(struct app *app, const struct backup_watch *watch, struc
         err = catalogue_remove_drafts(cleaning.catalogue, work.error);
     if (err == ERR_OK)
         err = clean_whole(&cleaning, listing.backups, listing.count);
+    if (err == ERR_OK)
+        err = ask_whether_wanted(&cleaning);
     return err == ERR_OK ? clean_broken(&cleaning) : err;
 }
 

@@ -21,11 +21,11 @@ void backup_write(struct json_writer *json, const struct backup *backup)
     json_close_object(json);
 }
 
-enum err backup_list(struct app *app, struct work work, struct backup **backups_out,
-                     size_t *count_out)
+enum err backup_list(struct app *app, const struct backup_watch *watch, struct work work,
+                     struct backup **backups_out, size_t *count_out)
 {
     struct catalogue_listing listing;
-    enum err err = catalogue_list(app->backups->catalogue, work, &listing);
+    enum err err = catalogue_list(app->backups->catalogue, watch, work, &listing);
 
     *backups_out = listing.backups;
     *count_out = listing.count;

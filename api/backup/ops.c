@@ -48,7 +48,8 @@ enum err op_backups_list(struct call *call)
     struct json_writer *json = &call->reply.json;
     struct backup *backups;
     size_t count;
-    enum err err = backup_list(call->app, call_work(call), &backups, &count);
+    const struct backup_watch watch = watch_of(call);
+    enum err err = backup_list(call->app, &watch, call_work(call), &backups, &count);
 
     if (err != ERR_OK)
         return err;

@@ -54,8 +54,10 @@ static inline bool backup_is_unwanted(const struct backup_watch *watch)
 CW_MUST_CHECK enum err backup_create(struct app *app, const struct backup_watch *watch,
                                      struct backup *backup_out, struct error *error);
 
-/* All that are whole, newest first; in the arena. A folder that is not there yet has none. */
-CW_MUST_CHECK enum err backup_list(struct app *app, struct work work, struct backup **backups_out,
+/* All that are whole, newest first; in the arena. A folder that is not there yet has none. ERR_BUSY: it is stopping,
+ * and there are some that nobody has read so far. `watch` NULL: nobody waits. */
+CW_MUST_CHECK enum err backup_list(struct app *app, const struct backup_watch *watch,
+                                   struct work work, struct backup **backups_out,
                                    size_t *count_out);
 /* ERR_NOT_FOUND: there is none of this id that is whole. */
 CW_MUST_CHECK enum err backup_find(struct app *app, struct work work, struct str id,

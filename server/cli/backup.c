@@ -138,7 +138,7 @@ static int run_list(struct cli *cli)
     /* Which files are left out, and why: else a list without them looks as if there were none. */
     if (!log_enabled(LOG_LEVEL_WARN))
         log_configure(LOG_LEVEL_WARN, LOG_FORMAT_TEXT);
-    enum err err = backup_list(services.app, cli_work(&services, &error), &backups, &count);
+    enum err err = backup_list(services.app, NULL, cli_work(&services, &error), &backups, &count);
     int status =
         err == ERR_OK ? show_many(cli, "backups", backups, count) : cli_fail_with(err, &error);
     cli_close(&services);

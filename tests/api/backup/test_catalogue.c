@@ -73,7 +73,7 @@ static const char *listed(void)
     static char text[512];
     struct catalogue_listing listing;
 
-    ck_assert_msg(catalogue_list(catalogue, (struct work){.arena = arena, .error = &error},
+    ck_assert_msg(catalogue_list(catalogue, NULL, (struct work){.arena = arena, .error = &error},
                                  &listing) == ERR_OK,
                   "%s", error.caller);
     text[0] = '\0';
@@ -179,6 +179,25 @@ START_TEST(what_is_not_whole_is_read_once)
 END_TEST
 
 /* Also what somebody else has taken away: the room for what is known is bounded. */
+/* A folder full of large archives takes longer than a server has to stop. */
+START_TEST(a_list_of_what_was_not_read_is_given_up)
+{
+    static const _Atomic bool is_stopping = true;
+    const struct backup_watch watch = {.is_stopping = &is_stopping};
+    const struct work work = {.arena = arena, .error = &error};
+    struct catalogue_listing listing;
+
+    make(OLD);
+    ck_assert_int_eq(catalogue_list(catalogue, &watch, work, &listing), ERR_OK);
+    ck_assert_uint_eq(listing.count, 1);
+    catalogue_free(&catalogue);
+    ck_assert_int_eq(catalogue_new(str_from(directory), key, &catalogue, &error), ERR_OK);
+    ck_assert_int_eq(catalogue_list(catalogue, &watch, work, &listing), ERR_BUSY);
+    ck_assert_ptr_nonnull(strstr(error.caller, "it is stopping"));
+    ck_assert_str_eq(listed(), OLD " ");
+}
+END_TEST
+
 START_TEST(what_is_gone_is_forgotten)
 {
     make(OLD);
@@ -314,6 +333,7 @@ int main(void)
     tcase_add_test(tcase, the_newest_is_listed_first);
     tcase_add_test(tcase, no_umask_changes_the_rights);
     tcase_add_test(tcase, owners_are_those_of_the_folder_above);
+    tcase_add_test(tcase, a_list_of_what_was_not_read_is_given_up);
     tcase_add_test(tcase, what_is_gone_is_forgotten);
     tcase_add_test(tcase, what_is_not_whole_is_read_once);
     tcase_add_test(tcase, one_is_written_at_a_time);

@@ -209,7 +209,7 @@ static size_t count_backups(struct arena *arena)
 
     arena_reset(arena);
     ck_assert_int_eq(catalogue_new(str_from(directory), secret, &catalogue, &error), ERR_OK);
-    ck_assert_int_eq(catalogue_list(catalogue, work, &listing), ERR_OK);
+    ck_assert_int_eq(catalogue_list(catalogue, NULL, work, &listing), ERR_OK);
     for (size_t i = 0; i < listing.count; i++)
         ck_assert_msg(catalogue_verify(catalogue, str_from(listing.backups[i].id), NULL, &verified,
                                        &error) == ERR_OK,
