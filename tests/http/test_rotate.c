@@ -332,11 +332,11 @@ static void run(const char *const *arguments, struct cw_result *result_out)
     ck_assert_msg(result_out->status == 0, "%s", result_out->err);
 }
 
-static void make_key(const char *name, char header_out[STAND_KEY_SIZE])
+static void make_key(const char *name, const char *scope, char header_out[STAND_KEY_SIZE])
 {
     struct cw_result result;
 
-    run((const char *const[]){"key", "create", name, "--scope", "metrics", NULL}, &result);
+    run((const char *const[]){"key", "create", name, "--scope", scope, NULL}, &result);
     const char *key = strstr(result.out, "cwk_");
     ck_assert_ptr_nonnull(key);
     snprintf(header_out, STAND_KEY_SIZE, "x-api-key: %.*s", (int)strcspn(key, "\n"), key);
@@ -348,7 +348,7 @@ static void replace_key(void)
     char old[STAND_KEY_SIZE], new[STAND_KEY_SIZE];
     struct cw_result result;
 
-    make_key("prometheus-2", new);
+    make_key("prometheus-2", "metrics", new);
     pthread_mutex_lock(&key_lock);
     memcpy(old, key_header, sizeof old);
     memcpy(key_header, new, sizeof new);
@@ -378,7 +378,7 @@ static void open_all(void)
     write_postgres_password(POSTGRES_PASSWORD);
     for (int node = 0; node < 2; node++)
         cw_server_start(&nodes[node], &(struct cw_server_options){.environment = environment});
-    make_key("prometheus", key_header);
+    make_key("prometheus", "metrics", key_header);
 }
 
 static void close_all(void)
@@ -401,6 +401,64 @@ static int status_with(int node, const char *token)
     return status;
 }
 
+/* ---- what else is signed: a lease, and a backup ---- */
+
+static char lease[600], backup[64], admin[STAND_KEY_SIZE];
+
+static const struct http_reply *ask_node(int node, struct http_client **http_out,
+                                         const char *method, const char *target,
+                                         const char *const *headers, const char *body)
+{
+    *http_out = http_client_new(nodes[node].base_url);
+    return http_send(*http_out, method, target, headers, body, body ? strlen(body) : 0);
+}
+
+/* On node 0, of a label that nobody has stored. */
+static void take_lease_and_backup(const char *token)
+{
+    char bearer[TOKEN_SIZE + 32], id[TOKEN_SIZE];
+    struct http_client *http;
+
+    snprintf(bearer, sizeof bearer, "Authorization: Bearer %s", token);
+    const struct http_reply *reply = ask_node(0, &http, "GET", "/api/v1/entries/late",
+                                              (const char *const[]){bearer, NULL}, NULL);
+    ck_assert_int_eq(reply->status, 404);
+    snprintf(lease, sizeof lease, "X-Cache-Lease: %s", http_header(reply, "X-Cache-Lease"));
+    http_client_free(&http);
+
+    make_key("operator", "admin", admin);
+    reply = ask_node(0, &http, "POST", "/api/v1/backups", (const char *const[]){admin, NULL}, NULL);
+    ck_assert_msg(reply->status == 201, "%d %s", reply->status, reply->body);
+    take(reply->body, "id", id);
+    snprintf(backup, sizeof backup, "%.60s", id);
+    http_client_free(&http);
+}
+
+static int fill_with_lease(const char *token)
+{
+    char bearer[TOKEN_SIZE + 32];
+    struct http_client *http;
+
+    snprintf(bearer, sizeof bearer, "Authorization: Bearer %s", token);
+    int status = ask_node(0, &http, "PUT", "/api/v1/entries/late",
+                          (const char *const[]){bearer, lease, NULL}, "value")
+                     ->status;
+    http_client_free(&http);
+    return status;
+}
+
+static bool is_listed(void)
+{
+    struct http_client *http;
+    const struct http_reply *reply =
+        ask_node(0, &http, "GET", "/api/v1/backups", (const char *const[]){admin, NULL}, NULL);
+
+    ck_assert_int_eq(reply->status, 200);
+    bool yes = strstr(reply->body, backup) != NULL;
+    http_client_free(&http);
+    return yes;
+}
+
 /* Signed on node 0. */
 static void sign_one(char token_out[TOKEN_SIZE])
 {
@@ -420,7 +478,10 @@ START_TEST(secrets_are_replaced_under_load)
     begin_load();
     let_go_on();
     sign_one(old);
+    take_lease_and_backup(old);
     replace_secret();
+    ck_assert(is_listed());
+    ck_assert_int_lt(fill_with_lease(old), 300);
     replace_redis_password();
     replace_postgres_password();
     replace_key();
@@ -434,6 +495,8 @@ START_TEST(secrets_are_replaced_under_load)
         ck_assert_int_eq(status_with(node, old), 401);
         ck_assert_int_eq(status_with(node, new), 200);
     }
+    ck_assert(!is_listed());
+    ck_assert_int_eq(fill_with_lease(new), 400);
     close_all();
 }
 END_TEST
