@@ -189,7 +189,7 @@ static void ask(struct sentinel_watch *watch, struct sentinel_peer *peer)
 /* Those that answer come first: they do not wait for the others. */
 static void ask_all(struct sentinel_watch *watch)
 {
-    bool was_silent[REDIS_SENTINELS_MAX];
+    bool was_silent[REDIS_SENTINELS_MAX] = {false};
 
     for (size_t i = 0; i < watch->count; i++)
         was_silent[i] = watch->peers[i].answer.state == SENTINEL_SILENT;

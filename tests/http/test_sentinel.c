@@ -23,7 +23,7 @@
 enum {
     BACK_WITHIN_MS = 3000,  /* beyond down-after-milliseconds */
     UNREPLICATED_MS = 1000, /* what is acknowledged so shortly before may be lost */
-    ACKS_MAX = 400000,
+    ACKS_MAX = 1000000,
     FAULTS = 3,
 };
 static const char *const faults[FAULTS] = {"killed", "paused", "cut off"};
