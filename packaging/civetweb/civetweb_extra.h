@@ -71,8 +71,8 @@ int mg_peer_is_gone(struct mg_connection *conn);
 /*
  * The callback answers nothing and returns; it is called again, on whatever worker is free, at that time or a tenth of
  * a second later. Not if the peer goes away before: then its connection is closed, and left is called (NULL: nothing),
- * with the request's memory, on a worker. So it is if others need its place, and then it is answered 503. Not when the
- * server stops. For a request without a body.
+ * with the request's memory, on a worker. So it is if others need its place or its bytes, and then it is answered 503. Not
+ * when the server stops. For a request without a body.
  */
 typedef void (*mg_left)(struct mg_connection *conn);
 void mg_pause(struct mg_connection *conn, uint64_t until_ns, mg_left left);

@@ -259,6 +259,21 @@ serve_request(struct mg_connection *conn)
 }
 
 
+/* The application would pause again, and nobody had its place or its memory. */
+static enum step
+refuse_paused(struct mg_connection *conn)
+{
+	struct channel *channel = conn->channel;
+
+	channel->is_paused = 0;
+	if (channel->left != NULL) {
+		channel->left(conn);
+	}
+	channel->state = CHANNEL_HEAD;
+	return refuse_head(conn, 503);
+}
+
+
 /* What came cannot wait for the rest. */
 static enum step
 refuse_for_memory(struct mg_connection *conn)
@@ -267,6 +282,9 @@ refuse_for_memory(struct mg_connection *conn)
 
 	if (channel->state != CHANNEL_BODY) {
 		return refuse_head(conn, 503);
+	}
+	if (channel->is_paused) {
+		return refuse_paused(conn);
 	}
 	channel->state = CHANNEL_HEAD;
 	channel->body.verdict = MG_BODY_NO_ROOM;
@@ -423,15 +441,10 @@ step_pause(struct mg_connection *conn)
 		channel->events = EPOLLRDHUP;
 		return STEP_WAIT;
 	}
-	channel->is_paused = 0;
 	if (channel->is_leaving) {
-		/* The application would pause again, and nobody had its place. */
-		if (channel->left != NULL) {
-			channel->left(conn);
-		}
-		channel->state = CHANNEL_HEAD;
-		return refuse_head(conn, 503);
+		return refuse_paused(conn);
 	}
+	channel->is_paused = 0;
 	channel->is_late = 0;
 	channel->deadline_ns = 0;
 	channel->state = CHANNEL_HEAD;

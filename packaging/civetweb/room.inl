@@ -218,13 +218,13 @@ hold_oldest_bytes_locked(struct waiting *waiting, uint64_t *tried_ns)
 
 
 /* Of a request that has not come as a whole only what tells the client is left: the head, if that is not
- * most of it. False: the client cannot be told. */
+ * most of it. Who is paused is refused without it. False: the client cannot be told. */
 static int
 drop_half_request(struct channel *channel)
 {
 	struct bytes *in = &channel->in;
 
-	if ((channel->state == CHANNEL_HEAD) && (in->len > 0)) {
+	if (channel->is_paused || ((channel->state == CHANNEL_HEAD) && (in->len > 0))) {
 		bytes_free(channel->waiting, in);
 		return 1;
 	}

@@ -299,6 +299,25 @@ START_TEST(the_oldest_half_head_makes_room)
 END_TEST
 
 /* The rest of an answer that is not taken: its client is told nothing more. */
+/* A paused request is told, and so is the application, though its head is nearly all of its bytes. */
+START_TEST(the_oldest_paused_head_makes_room)
+{
+    struct raw *older = raw_open(port), *younger = raw_open(port);
+
+    mg_limit_waiting(server, 100, 17000);
+    raw_print(older, "GET /pause HTTP/1.1\r\n" HOST "F: %015000d\r\n\r\n", 0);
+    AWAIT(stats.bytes >= 15000 && stats.waiting == 2);
+    raw_print(younger, "GET /b HTTP/1.1\r\n" HOST "F: %03000d", 0);
+    expect(older, "", 503, "");
+    expect_closed(&older);
+    ck_assert_int_eq(__atomic_load_n(&paused_left, __ATOMIC_SEQ_CST), 1);
+    expect(younger, "\r\n\r\n", 200, "GET /b");
+    ck_assert_int_eq(waiting_stats().evicted, 1);
+    raw_close(&younger);
+    await_nothing();
+}
+END_TEST
+
 START_TEST(the_oldest_answer_makes_room)
 {
     static const char request[] = GET("/flood/patient");
@@ -376,6 +395,7 @@ int main(void)
     tcase_add_test(tcase, the_oldest_bytes_make_room);
     tcase_add_test(tcase, half_a_body_takes_no_more_than_a_whole_one);
     tcase_add_test(tcase, the_oldest_half_head_makes_room);
+    tcase_add_test(tcase, the_oldest_paused_head_makes_room);
     tcase_add_test(tcase, the_oldest_answer_makes_room);
     tcase_add_test(tcase, bytes_that_wait_are_bounded);
     tcase_add_test(tcase, answers_that_wait_are_bounded);
