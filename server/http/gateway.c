@@ -126,6 +126,21 @@ static enum err serve(const struct gateway_route *route, struct exchange *exchan
     return gateway_serve(route, &passed, &exchange->call);
 }
 
+/* Without a worker; not when the server ends: what it waits for may come too late. */
+static void go_on_waiting(const struct app *app, struct exchange *exchange)
+{
+    struct gateway_wait *wait = &exchange->kept.wait;
+
+    if (!app->is_ending) {
+        exchange->pause(exchange, wait->pause_ms);
+        return;
+    }
+    gateway_waits_no_more(app->gateway, wait, false);
+    wait->is_paused = false;
+    status_gateway_failed(exchange,
+                          error_set_detail(&exchange->call.error, ERR_BUSY, "the server stops"));
+}
+
 bool gateway_dispatch(const struct dispatcher *dispatcher, struct exchange *exchange)
 {
     const struct http_request *request = &exchange->request;
@@ -135,7 +150,7 @@ bool gateway_dispatch(const struct dispatcher *dispatcher, struct exchange *exch
         return false;
     exchange->call.route = gateway_row(route);
     if (gateway_still_waits(dispatcher->app->gateway, &exchange->kept.wait)) {
-        exchange->pause(exchange, exchange->kept.wait.pause_ms);
+        go_on_waiting(dispatcher->app, exchange);
         return true;
     }
     struct guard_verdict verdict = gateway_check(request);
@@ -149,7 +164,7 @@ bool gateway_dispatch(const struct dispatcher *dispatcher, struct exchange *exch
         return true;
     enum err err = serve(route, exchange);
     if (exchange->kept.wait.is_paused)
-        exchange->pause(exchange, exchange->kept.wait.pause_ms);
+        go_on_waiting(dispatcher->app, exchange);
     else if (exchange->body_status != 0)
         status_body_refused(exchange, exchange->body_status);
     else if (err == ERR_UPSTREAM_DOWN && is_client_gone(exchange)) /* no fault of the upstream */

@@ -2,6 +2,7 @@
 #include "gateway_case.h"
 
 #include <arpa/inet.h>
+#include <signal.h>
 
 /* An address that answers nobody who connects: nobody accepts, and no more may wait. */
 static int hole_fds[4];
@@ -36,6 +37,14 @@ static void open_stand_with_hole(void)
              "upstream = \"http://127.0.0.1:%d\" }",
              open_hole());
     gateway_stand_open(routes, "");
+    origin_open();
+}
+
+static void open_stand_that_drains(void)
+{
+    gateway_stand_open_in(
+        (const char *const[]){"CACHEWARDEN_SERVER_DRAIN_S=6", NULL},
+        "{ prefix = \"/open\"; scope = \"public\"; timeout_ms = 600000; UPSTREAM }", "");
     origin_open();
 }
 
@@ -179,6 +188,43 @@ START_TEST(a_stop_waits_for_no_upstream)
     gateway_stand_close();
     raw_close(&raw);
     raw_close(&connecting);
+}
+END_TEST
+
+enum { MANY = 20 /* more than there are threads */ };
+
+/* The leader has a thread, and who reads this. */
+static bool do_others_wait(const void *with)
+{
+    const struct http_reply *reply = http_get(stand.http, "/metrics", stand.root.bearer);
+
+    (void)with;
+    return strstr(reply->body, "\ncachewarden_http_requests_under_way 21\n") != NULL &&
+           strstr(reply->body, "\ncachewarden_http_connections 2\n") != NULL;
+}
+
+/* Those who wait without a thread, for what the server does not wait for. */
+START_TEST(a_stop_answers_who_waits_for_another_request)
+{
+    struct raw *raws[MANY];
+
+    scripted_origin_always(origin, &(struct origin_answer){.then = ORIGIN_IS_SILENT});
+    for (int i = 0; i < MANY; i++) {
+        raws[i] = raw_open(stand.server.port);
+        raw_print(raws[i], "GET /open/silent HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        if (i == 0)
+            scripted_origin_wait_count(origin, 1);
+    }
+    stand_wait(do_others_wait, NULL, "the others wait without a thread");
+    cw_server_signal(&stand.server, SIGTERM);
+    for (int i = 1; i < MANY; i++) {
+        const struct http_reply *reply = raw_reply(raws[i], PATIENCE_MS);
+        expect_status(reply, 503);
+        ck_assert_ptr_nonnull(http_header(reply, "Retry-After"));
+    }
+    for (int i = 0; i < MANY; i++)
+        raw_close(&raws[i]);
+    gateway_stand_close();
 }
 END_TEST
 
@@ -386,5 +432,10 @@ int main(void)
     tcase_add_test(ends, who_goes_away_ends_connecting);
     tcase_add_test(ends, a_stop_waits_for_no_upstream);
     suite_add_tcase(suite, ends);
+    TCase *drains = tcase_create("drains"); /* and it, too */
+
+    tcase_add_checked_fixture(drains, open_stand_that_drains, origin_close);
+    tcase_add_test(drains, a_stop_answers_who_waits_for_another_request);
+    suite_add_tcase(suite, drains);
     return suite_run(suite);
 }
