@@ -90,6 +90,9 @@ static enum err check_secrets(const struct secrets *secrets, struct error *error
 {
     enum err err = check_secret("auth.secret", secrets->current, error);
 
+    if (!err && secrets->previous_count > SECRETS_PREVIOUS_MAX)
+        err = error_set(error, ERR_BAD_INPUT, "auth.previous_secrets has more than %d of them",
+                        SECRETS_PREVIOUS_MAX);
     for (size_t i = 0; !err && i < secrets->previous_count; i++)
         err = check_secret("one of auth.previous_secrets", secrets->previous[i], error);
     return err;

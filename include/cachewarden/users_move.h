@@ -18,10 +18,10 @@ struct users_moved {
 };
 
 /*
- * Nobody changes `from` meanwhile: what they change would be lost. `to` is empty: there has never been an account, and no
- * key. Nobody has it open but the caller, who closes it behind this. ERR_CONFLICT: it is not empty; the caller's text
- * says of what. ERR_BAD_INPUT: a row that `to` does not take; the text says of which table. Nothing has changed after an
- * error but ERR_UNCERTAIN; done again it tells what is.
+ * Nobody changes `from` meanwhile: what they change would be lost. `to` is empty: there has never been an account, and
+ * no key. Nobody has it open but the caller, who closes it behind this. ERR_CONFLICT: it is not empty; the caller's
+ * text says of what. ERR_BAD_INPUT: a row that `to` does not take; the text says of which table. Nothing has changed
+ * after an error but ERR_UNCERTAIN; done again it tells what is.
  */
 CW_MUST_CHECK enum err users_move(struct users *from, struct users *to,
                                   struct users_moved *moved_out, struct error *error);

@@ -101,6 +101,9 @@ START_TEST(one_that_is_too_short_changes_nothing)
     options.previous_secrets[0] = STR("short");
     options.previous_secret_count = 1;
     ck_assert_int_eq(tokens_new(&options, &none, &error), ERR_BAD_INPUT);
+    options.previous_secret_count = SECRETS_PREVIOUS_MAX + 1;
+    ck_assert_int_eq(tokens_new(&options, &none, &error), ERR_BAD_INPUT);
+    ck_assert_str_eq(error.caller, "auth.previous_secrets has more than 3 of them");
 }
 END_TEST
 

@@ -57,7 +57,7 @@ static int version(const struct cw_server *server, bool clears)
                                             : http_get(http, "/api/cache/status/", bearer);
 
     ck_assert_msg(reply->status == 200, "%d %s", reply->status, reply->body);
-    int shown = atoi(http_header(reply, "X-Cache-Version"));
+    int shown = (int)strtol(http_header(reply, "X-Cache-Version"), NULL, 10);
     http_client_free(&http);
     return shown;
 }

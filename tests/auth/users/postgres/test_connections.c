@@ -49,7 +49,7 @@ static int pid_of(struct users_connection *connection)
     ck_assert_int_eq(users_postgres_text(connection, "SELECT pg_backend_pid()",
                                          USERS_POSTGRES_ANSWER_MS, text, sizeof text, &error),
                      ERR_OK);
-    return atoi(text);
+    return (int)strtol(text, NULL, 10);
 }
 
 static struct users_connection *begin(void)
