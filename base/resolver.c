@@ -16,6 +16,8 @@
  * whoever limits the memory of the process. */
 #define STACK_SIZE (256 * (size_t)1024)
 #define WHY_SIZE   160
+/* How long the end waits for a line of the log that a look-up has begun to write. */
+#define STOP_MS 1000
 
 struct known_name {
     struct known_name *next; /* guarded by the lock, set once */
@@ -41,6 +43,8 @@ static struct lock_cond changed;
 static struct known_name *names;
 static size_t name_count;
 static uint64_t lookup_count, failure_count;
+static unsigned telling; /* threads that write to the log */
+static bool is_stopped;  /* nothing is written any more */
 
 static int ask_system(const char *host, struct resolver_answer *answer_out);
 
@@ -176,16 +180,20 @@ static void *look_up_for_ever(void *arg)
 
     for (;;) {
         struct resolver_answer answer;
-        struct news news;
+        struct news news = {0};
         char why[WHY_SIZE] = "";
         int failure = tuning.look_up(name->host, &answer);
         if (failure != 0)
             explain(failure, errno, why);
         lock_acquire(&lock);
         take_locked(name, failure, why, &answer, &news);
+        bool tells = (news.is_bad || news.is_good) && !is_stopped;
+        telling += tells;
         lock_release(&lock);
-        tell(name, &news);
+        if (tells)
+            tell(name, &news);
         lock_acquire(&lock);
+        telling -= tells;
         publish_locked(name);
         await_turn_locked(name);
         lock_release(&lock);
@@ -351,6 +359,19 @@ void resolver_renew(const char *host)
         name->is_wanted = true;
         lock_cond_broadcast(&changed);
     }
+    lock_release(&lock);
+}
+
+void resolver_stop(void)
+{
+    int64_t deadline_ns = clock_deadline_ns(STOP_MS);
+    bool is_in_time = true;
+
+    pthread_once(&once, set_up);
+    lock_acquire(&lock);
+    is_stopped = true;
+    while (telling > 0 && is_in_time)
+        is_in_time = lock_cond_wait(&changed, &lock, deadline_ns);
     lock_release(&lock);
 }
 

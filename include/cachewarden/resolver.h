@@ -51,6 +51,9 @@ CW_MUST_CHECK enum err resolver_find(const char *host, int port, int64_t deadlin
  * wait. Harmless for numeric hosts, those that nobody has looked for, and NULL. */
 void resolver_renew(const char *host);
 
+/* Before the log ends: look-ups that are under way then, and may be for minutes, say nothing any more. */
+void resolver_stop(void);
+
 /* "192.0.2.1", "2001:db8::1". */
 #define RESOLVER_TEXT_SIZE 64
 void resolver_write(const struct resolver_address *address, char out[RESOLVER_TEXT_SIZE]);

@@ -6,6 +6,7 @@
 
 #include "cachewarden/clock.h"
 #include "cachewarden/log.h"
+#include "cachewarden/resolver.h"
 #include "cachewarden/zone.h"
 
 #include <signal.h>
@@ -252,6 +253,7 @@ bool serve_run(const struct serve_options *options)
     log_start();
     bool asked = run(&server);
     close_all(&server);
+    resolver_stop();
     log_stop();
     return asked;
 }

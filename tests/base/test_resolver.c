@@ -357,6 +357,28 @@ START_TEST(the_end_waits_for_no_look_up)
 }
 END_TEST
 
+/* Nobody waits for it, and the log is no longer there when it ends. */
+START_TEST(a_look_up_that_outlives_the_log_says_nothing)
+{
+    struct resolver_stats stats;
+
+    begin();
+    log_capture_start();
+    atomic_store(&failure, EAI_AGAIN);
+    atomic_store(&is_silent, true);
+    ck_assert_int_eq(find(5), ERR_TIMEOUT);
+    await_asked(1);
+    resolver_stop();
+    resolver_stats_read(&stats);
+    atomic_store(&is_silent, false);
+    await_ended(stats.lookups + 1);
+    ck_assert_int_eq(find(PATIENCE_MS), ERR_UPSTREAM_DOWN);
+    char *log = log_capture_end();
+    ck_assert_msg(!strstr(log, "name.lookup_failed"), "%s", log);
+    free(log);
+}
+END_TEST
+
 START_TEST(there_is_a_limit_to_names)
 {
     begin();
@@ -398,6 +420,7 @@ int main(void)
     tcase_add_test(tcase, an_unknown_name_becomes_known);
     tcase_add_test(tcase, names_are_looked_up_again_while_nobody_asks);
     tcase_add_test(tcase, the_end_waits_for_no_look_up);
+    tcase_add_test(tcase, a_look_up_that_outlives_the_log_says_nothing);
     tcase_add_test(tcase, there_is_a_limit_to_names);
     tcase_add_test(tcase, localhost);
     suite_add_tcase(suite, tcase);
