@@ -165,14 +165,22 @@ bool app_knows_callers(const struct app *app)
     if (since_ns == 0 || clock_mono_ns() - since_ns < alone_ns)
         return true;
     (void)gateway_rows(app->gateway, &routes);
-    /* Later than what was still in memory: it did without. */
-    return routes > 0 || atomic_load(&app->knew_caller_ns) - since_ns > alone_ns / 2;
+    /* Later than what was still in memory: it did without. And it has not turned others away ever since. */
+    int64_t knew_ns = atomic_load(&app->knew_caller_ns);
+    return routes > 0 || (knew_ns - since_ns > alone_ns / 2 &&
+                          atomic_load(&app->turned_away_ns) - knew_ns < alone_ns);
 }
 
 void app_note_caller(struct app *app)
 {
     if (app->users && users_is_away(app->users))
         atomic_store_explicit(&app->knew_caller_ns, clock_mono_ns(), memory_order_relaxed);
+}
+
+void app_note_turned_away(struct app *app)
+{
+    if (app->users && users_is_away(app->users))
+        atomic_store_explicit(&app->turned_away_ns, clock_mono_ns(), memory_order_relaxed);
 }
 
 bool app_is_ready(struct app *app)

@@ -64,7 +64,8 @@ struct app_options {
     int jobs_duty_percent;           /* share of the time that jobs may take, 1 to 100 */
     int64_t jobs_give_up_ms; /* how long the Redis a job works on may be away; 0: a minute */
     /* Without its users database a node knows callers for half as long; from then on it is not ready, unless it goes on
-     * telling them from each other, or is a gateway. 0: a minute. */
+     * telling some from each other (none for as long as this, while others came: it has ended), or is a gateway. 0: a
+     * minute. */
     int64_t alone_ms;
     /* How long the start, and requests after it, wait for what this node has to learn first; 0: two seconds. */
     int64_t start_wait_ms;
@@ -118,7 +119,7 @@ struct app {
        0: never. A load balancer asks again and again. */
     _Atomic int64_t ready_asked_ns, ready_asked_before_ns, ready_refused_ns;
     /* When a caller was last told from others while the users database was away; clock_mono_ns, 0: never. */
-    _Atomic int64_t knew_caller_ns;
+    _Atomic int64_t knew_caller_ns, turned_away_ns;
     int64_t alone_ms;            /* see app_options */
     const struct app_edge *edge; /* NULL: no requests are taken */
     struct tallies *tallies;     /* what the services did since the start */
@@ -164,6 +165,8 @@ bool app_is_ready(struct app *app);
 bool app_knows_callers(const struct app *app);
 /* Somebody was told from others just now. */
 void app_note_caller(struct app *app);
+/* Somebody could not be told from others for want of the users database. */
+void app_note_turned_away(struct app *app);
 /*
  * Whether the control data in Redis was found to belong to another users database, when it was
  * looked at last; error gets a text that says what to do. Such a node must not serve: its

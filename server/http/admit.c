@@ -68,6 +68,8 @@ static enum err authenticate(struct app *app, struct exchange *exchange,
                                          &call->principal);
     if (err == ERR_OK)
         app_note_caller(app);
+    if (err == ERR_UPSTREAM_DOWN)
+        app_note_turned_away(app);
     if (err == ERR_UNAUTHENTICATED || err == ERR_BAD_INPUT)
         forget_dead_session(app, call, &credentials);
     return err;

@@ -71,6 +71,11 @@ START_TEST(then_it_wants_no_requests)
     /* It tells them all the same: tokens of other issuers come here. */
     app_note_caller(loopback.app);
     ck_assert_int_eq(ask("\"status\":\"ready\""), ERR_OK);
+    /* That has an end, if others go on coming. */
+    while (ask(NULL) == ERR_OK)
+        app_note_turned_away(loopback.app);
+    app_note_caller(loopback.app);
+    ck_assert_int_eq(ask("\"status\":\"ready\""), ERR_OK);
     close_all();
 }
 END_TEST
