@@ -122,6 +122,7 @@ void app_expect_watch(struct app *app)
 enum err app_watch(struct app *app, struct error *error)
 {
     const struct janitor_options janitor = {
+        .app = app,
         .control = app->control,
         .guard = app->guard,
         .users = app->users,

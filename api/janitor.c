@@ -4,6 +4,7 @@
 #include "cachewarden/log.h"
 #include "cachewarden/thread.h"
 #include "entries/service.h"
+#include "health/probe.h"
 #include "identity/high_water.h"
 
 #include <stdlib.h>
@@ -12,6 +13,7 @@ enum {
     LOOK_MS = 250, /* how long lost control data may go unnoticed, and that entries have no room */
     ROUNDS_A_LOOK = 4, /* at the numbers of accounts, which have no news for hours */
     BUDGETS = 4,       /* of a round trip, for one reconciling; nobody waits for it */
+    ARENA_BLOCK = 4096,
 };
 
 struct janitor {
@@ -20,6 +22,9 @@ struct janitor {
     /* The thread's own. */
     struct high_water water;
     unsigned rounds;
+    uint64_t refusals; /* of both Redis, as many as were seen */
+    bool is_refused;   /* what a clear needs, when it was tried last */
+    int64_t try_next_ns;
 };
 
 /* Failures are told by the operations that need the versions. */
@@ -48,6 +53,53 @@ static void agree_on_high_water(struct janitor *janitor)
                   LOG_CSTR("error", err_name(error.code)), LOG_CSTR("detail", error.detail));
 }
 
+/* ---- what Redis refuses ---- */
+
+static uint64_t count_refusals(const struct app *app)
+{
+    struct redis *entries = health_entries_redis(app);
+    struct redis_stats stats, more = {0};
+
+    redis_stats_read(app->control, &stats);
+    if (entries)
+        redis_stats_read(entries, &more);
+    return stats.replies_refused + more.replies_refused;
+}
+
+static bool is_refusing(const struct health_report *report)
+{
+    return report->connected && !report->read_write;
+}
+
+/* The report is for the log, which has it though nobody asks how the service is. */
+static void try_what_a_clear_needs(struct janitor *janitor)
+{
+    struct app *app = janitor->options.app;
+    struct health_report control, entries = {0};
+    struct arena *arena = arena_new(ARENA_BLOCK, 0);
+
+    if (!arena)
+        return;
+    health_probe(app, arena, clock_deadline_ns(janitor->options.budget_ms), &control);
+    (void)health_probe_entries(app, arena, clock_deadline_ns(janitor->options.budget_ms), &entries);
+    arena_free(&arena);
+    janitor->is_refused = is_refusing(&control) || is_refusing(&entries);
+}
+
+/* When something was refused, and until nothing is. */
+static void look_at_refusals(struct janitor *janitor)
+{
+    uint64_t refusals = count_refusals(janitor->options.app);
+    bool is_due = refusals != janitor->refusals || janitor->is_refused;
+
+    if (!is_due || clock_mono_ns() < janitor->try_next_ns)
+        return;
+    try_what_a_clear_needs(janitor);
+    /* Its own among them. */
+    janitor->refusals = count_refusals(janitor->options.app);
+    janitor->try_next_ns = clock_mono_ns() + NS_PER_S;
+}
+
 /* What fails is tried again in the next round. */
 static int64_t do_round(void *arg)
 {
@@ -55,6 +107,7 @@ static int64_t do_round(void *arg)
 
     entries_look_for_room(janitor->options.entries, clock_deadline_ns(janitor->options.budget_ms));
     bool is_agreed = reconcile(janitor);
+    look_at_refusals(janitor);
 
     if (is_agreed && janitor->rounds++ % ROUNDS_A_LOOK == 0) {
         agree_on_high_water(janitor);

@@ -1,7 +1,8 @@
 /*
  * Looks after what needs the users database as well as Redis, while nobody asks for it: that control data
  * which was lost is repaired, that neither side is behind in the numbers of accounts, that switches are put
- * back. And how much room entries have. A thread of its own, because a database may take its time.
+ * back. And how much room entries have, and what a Redis refuses that has refused something. A thread of its own,
+ * because a database may take its time.
  */
 #ifndef API_JANITOR_H
 #define API_JANITOR_H
@@ -10,10 +11,12 @@
 #include "cachewarden/users.h"
 #include "control/version_guard.h"
 
+struct app;
 struct janitor;
 
 /* All borrowed; they outlive the janitor. */
 struct janitor_options {
+    struct app *app;
     struct redis *control;
     struct version_guard *guard;
     struct users *users;

@@ -153,6 +153,19 @@ START_TEST(what_redis_refuses_is_told_everywhere)
 }
 END_TEST
 
+/* In the log, which nobody has to ask. */
+START_TEST(what_redis_refuses_is_logged_by_itself)
+{
+    redis_server_do(stand.redis, "ACL SETUSER %s -multi", user_of_redis());
+    const struct http_reply *reply = http_post(stand.http, "/api/cache/clear/", stand.alice.bearer);
+    ck_assert_int_ge(reply->status, 500);
+    cw_server_wait_log(&stand.server,
+                       "event=redis.refuses redis=control what=\"redis refused MULTI ");
+    redis_server_do(stand.redis, "ACL SETUSER %s +multi", user_of_redis());
+    cw_server_wait_log(&stand.server, "event=redis.serves redis=control");
+}
+END_TEST
+
 /* Without ECHO there is no connection at all. */
 START_TEST(what_a_new_connection_needs_is_told_too)
 {
@@ -213,6 +226,7 @@ int main(void)
     tcase_add_test(each, redis_test);
     tcase_add_test(each, reads_without_parameters_ignore_a_query);
     tcase_add_test(each, what_redis_refuses_is_told_everywhere);
+    tcase_add_test(each, what_redis_refuses_is_logged_by_itself);
     tcase_add_test(each, what_a_new_connection_needs_is_told_too);
     tcase_add_test(each, health_gives_nothing_away);
     suite_add_tcase(suite, each);
