@@ -17,6 +17,9 @@
 
 enum { HOST_SIZE = 256, PORT_SIZE = 16 };
 
+/* All hosts of a list together have so many times what one of them has. */
+enum { HOSTS_TIMES = 2 };
+
 /* "" is left to libpq. */
 struct way {
     char host[HOST_SIZE], address[RESOLVER_TEXT_SIZE], port[PORT_SIZE];
@@ -162,6 +165,25 @@ static bool is_folder(const char *host)
     return host[0] == '/' || host[0] == '@' || host[0] == '\0';
 }
 
+static size_t count_hosts(struct str hosts)
+{
+    struct str host;
+    size_t count = 0;
+
+    while (str_split(&hosts, ',', &host))
+        count++;
+    return count;
+}
+
+/* However many of them are silent, the last one has its part of the time. */
+static int64_t deadline_of(int64_t timeout_ms, int64_t last_ns, size_t left)
+{
+    int64_t now_ns = clock_mono_ns(), most_ns = timeout_ms * NS_PER_MS;
+    int64_t share_ns = last_ns > now_ns ? (last_ns - now_ns) / (int64_t)(left > 0 ? left : 1) : 0;
+
+    return now_ns + (share_ns < most_ns ? share_ns : most_ns);
+}
+
 static PGconn *go_to_any(const char *url, const struct users_postgres_hosts *hosts,
                          char why[USERS_POSTGRES_WHY_SIZE])
 {
@@ -172,8 +194,9 @@ static PGconn *go_to_any(const char *url, const struct users_postgres_hosts *hos
     if (hosts->is_settled)
         return go(url, &way, clock_deadline_ns(timeout_ms), why);
     PGconn *conn = NULL;
-    while (!conn && take_way(&rest, &ports, &way)) {
-        int64_t deadline_ns = clock_deadline_ns(timeout_ms);
+    int64_t last_ns = clock_deadline_ns(HOSTS_TIMES * timeout_ms);
+    for (size_t left = count_hosts(rest); !conn && take_way(&rest, &ports, &way); left--) {
+        int64_t deadline_ns = deadline_of(timeout_ms, last_ns, left);
         conn = is_folder(way.host) ? go(url, &way, deadline_ns, why)
                                    : go_to_host(url, &way, deadline_ns, why);
     }

@@ -17,7 +17,7 @@ enum {
     /* The same of a statement that touches all rows there are. */
     USERS_POSTGRES_REPLACE_STATEMENT_MS = 600000,
     USERS_POSTGRES_REPLACE_ANSWER_MS = 610000,
-    /* For each host of the URL, with the look-up of its name. */
+    /* For each host of the URL, with the look-up of its name; twice that for all of them. */
     USERS_POSTGRES_CONNECT_MS = 3000,
 };
 

@@ -6,6 +6,7 @@
 #include "certificates.h"
 #include "names_file.h"
 #include "postgres_files.h"
+#include "slowness.h"
 
 #include <libpq-fe.h>
 #include <stdio.h>
@@ -97,6 +98,26 @@ START_TEST(every_host_is_tried)
 }
 END_TEST
 
+/* The last one has an answer. */
+START_TEST(many_silent_hosts_take_no_longer_than_two)
+{
+    enum { SILENT = 12, TIMEOUT_MS = 3000 };
+    size_t used;
+
+    names_file_say("db.test 127.0.0.1\na.test silent\nb.test silent\nc.test silent\nd.test silent\n"
+                   "e.test silent\nf.test silent\ng.test silent\nh.test silent\ni.test silent\n"
+                   "j.test silent\nk.test silent\nl.test silent\n");
+    used = (size_t)snprintf(url, sizeof url, BY_NAME);
+    for (int i = 0; i < SILENT; i++)
+        used += (size_t)snprintf(url + used, sizeof url - used, "%c.test:1,", 'a' + i);
+    snprintf(url + used, sizeof url - used, "db.test:%d/%s?connect_timeout=%d",
+             postgres_server_port(server), database, TIMEOUT_MS / 1000);
+    int64_t begin_ns = clock_mono_ns();
+    open_users();
+    expect_within_ms((clock_mono_ns() - begin_ns) / NS_PER_MS, SILENT * TIMEOUT_MS / 2);
+}
+END_TEST
+
 START_TEST(the_environment_has_the_host)
 {
     char port[16];
@@ -160,6 +181,7 @@ int main(void)
     tcase_add_test(own, names_that_are_unknown);
     tcase_add_test(own, every_address_is_tried);
     tcase_add_test(own, every_host_is_tried);
+    tcase_add_test(own, many_silent_hosts_take_no_longer_than_two);
     tcase_add_test(own, the_environment_has_the_host);
     tcase_add_test(own, certificates_are_for_names);
     suite_add_tcase(suite, own);
