@@ -89,13 +89,14 @@ bool version_guard_restore(struct version_guard *guard, int64_t deadline_ns)
     struct version_knowledge known;
     struct error error = {0};
     int64_t until_ns = clock_deadline_ns(SLICE_MS);
-    enum err err = ERR_OK;
+    enum err err;
 
     if (!version_guard_known(guard, &known) || version_is_all_restored(&known) ||
         !is_mine(guard, &known))
         return false;
-    while (err == ERR_OK && !version_is_all_restored(&known) && clock_mono_ns() < until_ns)
+    do { /* one at least, however late it is already */
         err = restore_portion(guard, &known, deadline_ns, &error);
+    } while (err == ERR_OK && !version_is_all_restored(&known) && clock_mono_ns() < until_ns);
     if (err != ERR_OK)
         log_event(LOG_LEVEL_DEBUG, "switches.not_restored", LOG_CSTR("error", err_name(err)),
                   LOG_CSTR("detail", error.detail));
