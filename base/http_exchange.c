@@ -157,8 +157,9 @@ static void frame(struct http_exchange *exchange, const struct http_head *head, 
 }
 
 /*
- * Whether the first of the response's body is here. It mostly is: head and body come together, or nearly so. Takes what
- * has come meanwhile; that this fails shows again when the body is read, for then bytes of it are missing.
+ * Whether the first of the response's body is here, or its end. It mostly is: head and body come together, or nearly
+ * so. Takes what has come meanwhile; that this fails shows again when the body is read, for then bytes of it are
+ * missing.
  */
 static bool has_body_at_hand(struct http_exchange *exchange)
 {
@@ -178,7 +179,8 @@ static bool has_body_at_hand(struct http_exchange *exchange)
     if (exchange->end != BODY_ENDS_WITH_CHUNK)
         return exchange->from < exchange->to;
     exchange->from += http_chunks_take(&exchange->chunks, exchange_waiting(exchange));
-    return exchange->chunks.state == CHUNKS_DATA && exchange->from < exchange->to;
+    return exchange->chunks.state == CHUNKS_WHOLE ||
+           (exchange->chunks.state == CHUNKS_DATA && exchange->from < exchange->to);
 }
 
 enum err http_exchange_run(struct http_exchange *exchange, struct str head,
