@@ -85,6 +85,32 @@ static const struct param_spec params_subjects[] = {
     {.kind = PARAM_END},
 };
 
+/* A page of a list whose order is that of ids. */
+#define PARAM_OF_LIMIT                                                                     \
+    {                                                                                      \
+        .name = "limit", .kind = PARAM_INTEGER, .min = 1, .max = 200, .default_value = 50, \
+        .help = "How many at most."                                                        \
+    }
+
+static const struct param_spec params_users[] = {
+    {.name = "q",
+     .kind = PARAM_TEXT,
+     .help = "Only those whose name or email contains this, whatever the case."},
+    {.name = "active",
+     .kind = PARAM_BOOLEAN,
+     .help = "Only those that are active, or that are not."},
+    PARAM_OF_LIMIT,
+    {.name = "after",
+     .kind = PARAM_ID,
+     .help = "Only accounts behind this id: `next` of the answer before."},
+    {.kind = PARAM_END},
+};
+
+static const struct param_spec params_user[] = {
+    {.name = "id", .kind = PARAM_ID, .place = PLACE_PATH, .help = "The account's id."},
+    {.kind = PARAM_END},
+};
+
 #define PARAM_OF_NAMESPACE                                                                       \
     {                                                                                            \
         .name = "namespace", .kind = PARAM_NAMESPACE,                                            \

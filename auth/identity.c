@@ -66,7 +66,7 @@ enum err identity_new(const struct identity_options *options, struct identity **
         (err = account_cache_new(options->users, options->admin_group, &identity->accounts)) !=
             ERR_OK ||
         (err = key_cache_new(options->users, &identity->keys)) != ERR_OK ||
-        (err = api_key_usage_new(options->users, &identity->key_usage)) != ERR_OK ||
+        (err = last_use_new(options->users, &identity->last_use)) != ERR_OK ||
         (err = stranger_watch_new(options->users, identity->accounts, &identity->strangers)) !=
             ERR_OK ||
         (err = revocations_new(&identity->revocations)) != ERR_OK) {
@@ -82,7 +82,7 @@ void identity_free(struct identity **identity)
     if (!*identity)
         return;
     revocations_free(&(*identity)->revocations);
-    api_key_usage_free(&(*identity)->key_usage);
+    last_use_free(&(*identity)->last_use);
     key_cache_free(&(*identity)->keys);
     stranger_watch_free(&(*identity)->strangers);
     account_cache_free(&(*identity)->accounts);

@@ -199,7 +199,7 @@ static enum err authenticate_key(struct identity *identity, struct work work, st
     if (!err)
         err = make_key(work.arena, id, &record, &owner, principal);
     if (!err)
-        api_key_usage_note(identity->key_usage, id, record.last_used_at_s, now_s);
+        last_use_note_key(identity->last_use, id, record.last_used_at_s, now_s);
     return err;
 }
 

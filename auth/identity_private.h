@@ -4,8 +4,8 @@
 
 #include "account_cache.h"
 #include "api_key.h"
-#include "api_key_usage.h"
 #include "issuers/issuers.h"
+#include "last_use.h"
 #include "stranger_watch.h"
 
 #include "cachewarden/identity.h"
@@ -18,7 +18,7 @@ struct identity {
     struct issuers *issuers; /* the others */
     struct account_cache *accounts;
     struct key_cache *keys;
-    struct api_key_usage *key_usage;
+    struct last_use *last_use;
     struct revocations *revocations;
     struct stranger_watch *strangers;
     bool shared_accounts_are_local; /* of struct shared_spec */

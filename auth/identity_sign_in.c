@@ -1,6 +1,8 @@
 /* Signing in and up, and making API keys: what people do rarely, with a password or a shell. */
 #include "identity_private.h"
 
+#include "last_use.h"
+
 #include "cachewarden/arena.h"
 #include "cachewarden/clock.h"
 #include "cachewarden/log.h"
@@ -59,6 +61,7 @@ enum err identity_login(struct identity *identity, struct work work, struct str 
                                 (long long)user.id);
     /* What this node remembers may be older than what was just read. */
     identity_forget(identity, user.id);
+    last_use_note_login(identity->last_use, user.id, user.last_login_at_s, clock_wall_s());
     if (is_old)
         renew_hash(identity, work.arena, &user, password, work.deadline_ns);
     *user_out = user;
@@ -81,36 +84,80 @@ static enum err check_is_free(struct identity *identity, struct arena *arena, st
     return err == ERR_NOT_FOUND ? ERR_OK : err;
 }
 
-enum err identity_register(struct identity *identity, struct work work, struct str username,
-                           struct str email, struct str password, struct user *user_out)
+enum err identity_add_account(struct identity *identity, struct work work, struct user *user,
+                              struct str password)
 {
-    struct user user = {.username = username,
-                        .email = email,
-                        .is_active = true,
-                        .created_at_s = clock_wall_s(),
-                        .incarnation = random_hex(work.arena, USERS_INCARNATION_SIZE / 2)};
     enum err err;
 
-    *user_out = (struct user){0};
-    if ((err = user_check_username(username, work.error)) != ERR_OK ||
-        (err = user_check_email(email, work.error)) != ERR_OK ||
-        (err = password_check_strength(password, username, email, work.error)) != ERR_OK ||
-        (err = check_is_free(identity, work.arena, username, email, work.error)) != ERR_OK)
+    user->is_active = true;
+    user->created_at_s = clock_wall_s();
+    user->incarnation = random_hex(work.arena, USERS_INCARNATION_SIZE / 2);
+    if ((err = user_check_username(user->username, work.error)) != ERR_OK ||
+        (err = user_check_email(user->email, work.error)) != ERR_OK ||
+        (err = password_check_strength(password, user->username, user->email, work.error)) !=
+            ERR_OK ||
+        (err = check_is_free(identity, work.arena, user->username, user->email, work.error)) !=
+            ERR_OK)
         return err;
-    if (!user.incarnation.ptr)
+    for (size_t i = 0; i < user->group_count; i++)
+        if ((err = user_check_group(user->groups[i], work.error)) != ERR_OK)
+            return err;
+    if (!user->incarnation.ptr)
         return ERR_NO_MEMORY;
-    err = password_hash(work.arena, password, work.deadline_ns, &user.password_hash);
+    err = password_hash(work.arena, password, work.deadline_ns, &user->password_hash);
     if (err == ERR_BUSY)
         return error_set(work.error, err, "Too many sign-ins at once, try again in a moment.");
     if (!err)
-        err = users_add(identity->users, &user, &user.id, work.error);
+        err = users_add(identity->users, user, &user->id, work.error);
+    /* A request that named this id a moment ago was told that nobody has it. */
+    if (!err)
+        identity_forget(identity, user->id);
+    return err;
+}
+
+enum err identity_register(struct identity *identity, struct work work, struct str username,
+                           struct str email, struct str password, struct user *user_out)
+{
+    struct user user = {.username = username, .email = email};
+    enum err err = identity_add_account(identity, work, &user, password);
+
+    *user_out = (struct user){0};
     if (err)
         return err;
-    /* A request that named this id a moment ago was told that nobody has it. */
-    identity_forget(identity, user.id);
+    last_use_note_login(identity->last_use, user.id, 0, user.created_at_s);
     /* Not read back: who was told that it failed would find the name taken. */
     *user_out = user;
     return ERR_OK;
+}
+
+enum err identity_amend_account(struct identity *identity, struct work work, int64_t id,
+                                const struct users_amendment *amendment, struct str password,
+                                struct user *user_out)
+{
+    struct users_amendment whole = *amendment;
+    enum err err = ERR_OK;
+
+    *user_out = (struct user){0};
+    if (password.ptr) {
+        struct user user;
+        err = users_find_by_id(identity->users, work.arena, id, &user, work.error);
+        if (!err && user.is_deleted)
+            err = ERR_NOT_FOUND;
+        if (!err)
+            err =
+                password_check_strength(password, user.username,
+                                        whole.email.len > 0 ? whole.email : user.email, work.error);
+        if (!err)
+            err = password_hash(work.arena, password, work.deadline_ns, &whole.password_hash);
+        if (err == ERR_BUSY)
+            return error_set(work.error, err, "Too many sign-ins at once, try again in a moment.");
+    }
+    if (err)
+        return err;
+    err = users_amend(identity->users, work.arena, id, &whole, user_out, work.error);
+    /* Also when the outcome is unknown: it may have been changed. */
+    identity_forget(identity, id);
+    return err;
 }
 
 static enum err check_key(struct identity *identity, struct arena *arena, const struct api_key *key,

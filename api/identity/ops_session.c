@@ -9,7 +9,6 @@
 #include "identity/session.h"
 #include "keyspace.h"
 #include "limits/password_attempts.h"
-#include "limits/window.h"
 #include "redis_reply.h"
 
 #include <inttypes.h>
@@ -134,35 +133,15 @@ static enum err check_dated(struct call *call)
                      "would be refused as well. Let its maker add iat, or leave all out.");
 }
 
-/*
- * Each time moves the date of the next tokens on by a second, and one that lies too far ahead would be no
- * good. So whoever does it over and over waits for the clock.
- */
-static enum err check_ahead(const struct logout *logout)
-{
-    struct call *call = logout->call;
-    int64_t ahead_s = logout->not_before_s - call->now_s;
-    const struct limit_window window = {.count = ahead_s + 1,
-                                        .left_ms = (ahead_s - USERS_VOID_AHEAD_S + 1) * 1000};
-
-    return ahead_s < USERS_VOID_AHEAD_S ? ERR_OK : limit_judge(call, USERS_VOID_AHEAD_S, window);
-}
-
-/* Tokens of the account may be dated up to not_before_s, a second ahead of the clock. One minted
- * elsewhere may live longer than ours. */
+/* One minted elsewhere may live longer than ours. */
 static void add_everything(struct logout *logout)
 {
     const struct principal *principal = &logout->call->principal;
     struct str whose = principal->is_stranger ? principal->issuer : principal->incarnation;
-    int64_t cut_s = logout->call->now_s, until_s;
+    int64_t ends_s = principal->kind == PRINCIPAL_USER ? principal->expires_at_s : 0;
 
-    if (logout->not_before_s > cut_s)
-        cut_s = logout->not_before_s;
-    until_s = cut_s + token_longest_ttl_s(logout->tokens);
-    if (principal->kind == PRINCIPAL_USER && principal->expires_at_s > until_s)
-        until_s = principal->expires_at_s;
-    logout->list[logout->count++] = revocation_of_user(
-        principal->user_id, whose, cut_s, until_s + token_leeway_s(logout->tokens) + 1);
+    logout->list[logout->count++] = revocation_of_everything(logout->call, principal->user_id,
+                                                             whose, logout->not_before_s, ends_s);
 }
 
 /*
@@ -253,7 +232,7 @@ static enum err log_out(struct logout *logout, bool is_all)
         err = read_not_before(logout);
     add_session(logout);
     if (err == ERR_OK && is_all)
-        err = check_ahead(logout);
+        err = revoke_check_ahead(call, logout->not_before_s);
     if (err == ERR_OK && is_all) {
         add_everything(logout);
         /* Of a stranger no other token is known here. */

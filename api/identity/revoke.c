@@ -2,7 +2,9 @@
 
 #include "cachewarden/app.h"
 #include "cachewarden/clock.h"
+#include "cachewarden/users.h"
 #include "keyspace.h"
+#include "limits/window.h"
 #include "redis_reply.h"
 
 #include <inttypes.h>
@@ -72,4 +74,26 @@ struct revocation revocation_of_family(const struct call *call, struct str famil
         .name = family,
         .expires_at_s = call->now_s + token_longest_ttl_s(tokens) + token_leeway_s(tokens) + 1,
     };
+}
+
+/* Tokens of the account may be dated up to not_before_s, a second ahead of the clock. */
+struct revocation revocation_of_everything(const struct call *call, int64_t user_id,
+                                           struct str whose, int64_t not_before_s, int64_t ends_s)
+{
+    const struct tokens *tokens = identity_tokens(call->app->identity);
+    int64_t cut_s = not_before_s > call->now_s ? not_before_s : call->now_s;
+    int64_t until_s = cut_s + token_longest_ttl_s(tokens);
+
+    if (ends_s > until_s)
+        until_s = ends_s;
+    return revocation_of_user(user_id, whose, cut_s, until_s + token_leeway_s(tokens) + 1);
+}
+
+enum err revoke_check_ahead(struct call *call, int64_t not_before_s)
+{
+    int64_t ahead_s = not_before_s - call->now_s;
+    const struct limit_window window = {.count = ahead_s + 1,
+                                        .left_ms = (ahead_s - USERS_VOID_AHEAD_S + 1) * 1000};
+
+    return ahead_s < USERS_VOID_AHEAD_S ? ERR_OK : limit_judge(call, USERS_VOID_AHEAD_S, window);
 }

@@ -31,4 +31,18 @@ CW_MUST_CHECK enum err revoke_all(struct call *call, const struct revocation *li
 /* Every token of the family, for as long as the last of them could live. */
 struct revocation revocation_of_family(const struct call *call, struct str family);
 
+/*
+ * Every token that an account or a stranger was issued until now, by whichever issuer. `not_before_s` is the account's
+ * (users.h), which then has to be moved on: the next tokens are dated behind the cut. `ends_s`: when one ends that may
+ * live longer than ours; 0: there is none.
+ */
+struct revocation revocation_of_everything(const struct call *call, int64_t user_id,
+                                           struct str whose, int64_t not_before_s, int64_t ends_s);
+
+/*
+ * Each time moves the date of the next tokens on by a second, and one that lies too far ahead would be no
+ * good. So whoever does it over and over waits for the clock: ERR_THROTTLED, with reply.retry_after_s.
+ */
+CW_MUST_CHECK enum err revoke_check_ahead(struct call *call, int64_t not_before_s);
+
 #endif

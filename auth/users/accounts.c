@@ -28,6 +28,7 @@ enum {
     COLUMN_ACTIVE,
     COLUMN_DELETED,
     COLUMN_CREATED,
+    COLUMN_LAST_LOGIN,
     COLUMN_NOT_BEFORE,
     COLUMN_KEPT_FAMILY,
     COLUMN_INCARNATION,
@@ -45,6 +46,7 @@ static struct user read_account(const struct users_result *result, size_t row)
         .is_active = users_integer(result, row, COLUMN_ACTIVE) != 0,
         .is_deleted = users_integer(result, row, COLUMN_DELETED) != 0,
         .created_at_s = users_integer(result, row, COLUMN_CREATED),
+        .last_login_at_s = users_integer(result, row, COLUMN_LAST_LOGIN),
         .tokens_not_before_s = users_integer(result, row, COLUMN_NOT_BEFORE),
         .tokens_kept_family = users_bytes(result, row, COLUMN_KEPT_FAMILY),
         .incarnation = users_bytes(result, row, COLUMN_INCARNATION),
@@ -53,8 +55,8 @@ static struct user read_account(const struct users_result *result, size_t row)
 
 /* A result has one row for each group of an account, or one without a group; rows of one account
  * stand together. */
-static enum err read_accounts(struct arena *arena, const struct users_result *result,
-                              struct user **accounts_out, size_t *count_out)
+enum err users_read_accounts(struct arena *arena, const struct users_result *result,
+                             struct user **accounts_out, size_t *count_out)
 {
     struct user *accounts = arena_calloc(arena, result->row_count, sizeof *accounts);
     struct str *groups = arena_calloc(arena, result->row_count, sizeof *groups);
@@ -88,7 +90,7 @@ static enum err find_account(struct users *users, struct arena *arena,
     *user_out = (struct user){0};
     enum err err = users_run(users, USERS_READ, USERS_QUERY(statement, key), arena, &result, error);
     if (!err)
-        err = read_accounts(arena, &result, &found, &count);
+        err = users_read_accounts(arena, &result, &found, &count);
     if (err)
         return err;
     if (count == 0)
@@ -131,12 +133,56 @@ enum err users_list(struct users *users, struct arena *arena, struct user **user
     *users_out = NULL;
     *count_out = 0;
     enum err err = users_run(users, USERS_READ, USERS_PLAIN(ACCOUNT_LIST), arena, &result, error);
-    return err ? err : read_accounts(arena, &result, users_out, count_out);
+    return err ? err : users_read_accounts(arena, &result, users_out, count_out);
 }
 
 struct str users_new_incarnation(struct arena *arena)
 {
     return random_hex(arena, USERS_INCARNATION_SIZE / 2);
+}
+
+/* What LIKE would take for a wildcard stands for itself. */
+static struct str contains(struct arena *arena, struct str text)
+{
+    struct str key = users_folded(arena, text);
+    struct strbuf pattern;
+
+    strbuf_init(&pattern, arena, 2 * key.len + 4);
+    strbuf_add_char(&pattern, '%');
+    for (size_t i = 0; i < key.len; i++) {
+        if (strchr("%_!", key.ptr[i]))
+            strbuf_add_char(&pattern, '!');
+        strbuf_add_char(&pattern, key.ptr[i]);
+    }
+    if (key.len > 0)
+        strbuf_add_char(&pattern, '%');
+    return key.ptr && !pattern.failed ? strbuf_str(&pattern) : STR_NONE;
+}
+
+enum err users_find(struct users *users, struct arena *arena, const struct users_filter *filter,
+                    size_t limit, struct user **users_out, size_t *count_out, struct error *error)
+{
+    struct users_result result = {0};
+    struct str pattern = contains(arena, filter->text);
+    int from = filter->wants_active && filter->is_active ? 1 : 0;
+    int to = filter->wants_active && !filter->is_active ? 0 : 1;
+
+    *users_out = NULL;
+    *count_out = 0;
+    if (!pattern.ptr)
+        return ERR_NO_MEMORY;
+    enum err err = users_run(users, USERS_READ,
+                             USERS_QUERY(ACCOUNT_PAGE, USERS_INT(filter->after), USERS_INT(from),
+                                         USERS_INT(to), USERS_STR(pattern), USERS_INT(limit)),
+                             arena, &result, error);
+    return err ? err : users_read_accounts(arena, &result, users_out, count_out);
+}
+
+enum err users_note_login(struct users *users, int64_t id, int64_t now_s, struct error *error)
+{
+    return users_run(users, USERS_WRITE,
+                     USERS_QUERY(ACCOUNT_NOTE_LOGIN, USERS_INT(id), USERS_INT(now_s)), NULL, NULL,
+                     error);
 }
 
 static enum err read_number(struct users *users, struct arena *arena,
@@ -309,28 +355,4 @@ enum err users_set_active(struct users *users, int64_t id, bool is_active, struc
                            error);
     arena_free(&arena);
     return err;
-}
-
-enum err users_delete(struct users *users, int64_t id, struct error *error)
-{
-    struct users_connection *connection = NULL;
-    struct users_result result = {0};
-    int64_t now_s = clock_wall_s();
-
-    enum err err = users_begin(users, USERS_WRITE, &connection, error);
-    if (err)
-        return err;
-    err =
-        users->driver->run(connection, USERS_QUERY(ACCOUNT_DELETE, USERS_INT(id), USERS_INT(now_s)),
-                           NULL, &result, error);
-    if (!err && result.changed == 0)
-        err = ERR_NOT_FOUND;
-    if (!err)
-        err = users->driver->run(connection, USERS_QUERY(GROUP_REMOVE_ALL, USERS_INT(id)), NULL,
-                                 &result, error);
-    if (!err)
-        err = users->driver->run(connection,
-                                 USERS_QUERY(KEY_REVOKE_OWNED, USERS_INT(id), USERS_INT(now_s)),
-                                 NULL, &result, error);
-    return users_end(users, &connection, err, error);
 }

@@ -44,6 +44,10 @@ struct str users_new_incarnation(struct arena *arena);
 /* Names and emails are compared in lower case. In the arena; {NULL,0} when memory is out. */
 struct str users_folded(struct arena *arena, struct str text);
 
+/* The accounts of a finder's result, in the arena. ERR_NO_MEMORY. */
+CW_MUST_CHECK enum err users_read_accounts(struct arena *arena, const struct users_result *result,
+                                           struct user **accounts_out, size_t *count_out);
+
 /* A result's cell; the kinds other than the one asked for give 0 or the empty string. */
 int64_t users_integer(const struct users_result *result, size_t row, size_t column);
 struct str users_bytes(const struct users_result *result, size_t row, size_t column);

@@ -100,7 +100,22 @@ CW_MUST_CHECK enum err identity_authenticate(struct identity *identity, struct w
 CW_MUST_CHECK enum err identity_login(struct identity *identity, struct work work, struct str name,
                                       bool by_email, struct str password, struct user *user_out);
 
-/* Checks form and strength, hashes, adds. ERR_BAD_INPUT names the field; ERR_CONFLICT; ERR_BUSY. */
+/*
+ * Makes an account of username, email, is_superuser and groups; the rest of *user is filled in. Checks form and
+ * strength, hashes, adds. ERR_BAD_INPUT names the field; ERR_CONFLICT; ERR_BUSY (hashing queue).
+ */
+CW_MUST_CHECK enum err identity_add_account(struct identity *identity, struct work work,
+                                            struct user *user, struct str password);
+/*
+ * Changes an account as users_amend, and its password to `password` unless that is STR_NONE, by the rules of a
+ * new one; password_hash is made here. ERR_BUSY, errors of users_amend. Felt at once by this process, by others
+ * within a second.
+ */
+CW_MUST_CHECK enum err identity_amend_account(struct identity *identity, struct work work,
+                                              int64_t id, const struct users_amendment *amendment,
+                                              struct str password, struct user *user_out);
+
+/* The same of somebody who signs up and in. ERR_BAD_INPUT names the field; ERR_CONFLICT; ERR_BUSY. */
 CW_MUST_CHECK enum err identity_register(struct identity *identity, struct work work,
                                          struct str username, struct str email, struct str password,
                                          struct user *user_out);

@@ -35,6 +35,8 @@ struct user {
     const struct str *groups; /* sorted by name */
     size_t group_count;
     int64_t created_at_s; /* users_add: 0 is now; an incarnation that is empty is made there */
+    int64_t
+        last_login_at_s; /* with a password, to the minute; 0: never. users_add takes no notice of it */
     /* Tokens issued before are void. Set with the password; 0: none are. */
     int64_t tokens_not_before_s;
     struct str tokens_kept_family; /* but not those of this family; empty: there is none */
@@ -162,6 +164,46 @@ CW_MUST_CHECK enum err users_find_by_email(struct users *users, struct arena *ar
 /* All accounts that are not deleted, by id; in the arena. */
 CW_MUST_CHECK enum err users_list(struct users *users, struct arena *arena, struct user **users_out,
                                   size_t *count_out, struct error *error);
+
+/* Which accounts a list is of. */
+struct users_filter {
+    int64_t after;   /* those with a higher id; 0: all */
+    struct str text; /* what the name or the email contains, whatever the case; empty: anything */
+    bool wants_active, is_active; /* only those that are, or are not */
+};
+/* At most `limit` accounts, by id, as users_list. The text is looked for in each account from `after` on
+ * until there are enough: the keys of names and emails help only who looks for the whole. */
+CW_MUST_CHECK enum err users_find(struct users *users, struct arena *arena,
+                                  const struct users_filter *filter, size_t limit,
+                                  struct user **users_out, size_t *count_out, struct error *error);
+
+/* Remembers a sign-in; callers do this at most once a minute an account. */
+CW_MUST_CHECK enum err users_note_login(struct users *users, int64_t id, int64_t now_s,
+                                        struct error *error);
+
+/*
+ * What is to change about an account: wholly, or not at all. ERR_BAD_INPUT names the field; ERR_CONFLICT: the
+ * email is taken.
+ *
+ * `is_guarded`: somebody asks who may not do everything. Then the last active superuser cannot be made
+ * anything else (ERR_CONFLICT), and unless `by_superuser` an account that is a superuser is not changed, nor
+ * one made of another (ERR_FORBIDDEN). Of several that would take the last ones at once, one fails.
+ */
+struct users_amendment {
+    bool is_guarded, by_superuser;
+    struct str email;         /* empty: stays */
+    struct str password_hash; /* empty: stays; else as users_set_password */
+    bool sets_superuser, is_superuser;
+    bool sets_groups; /* these and no others */
+    const struct str *groups;
+    size_t group_count;
+    bool sets_active, is_active; /* as users_set_active */
+    bool is_deletion;            /* as users_delete; nothing else is looked at then but the guard */
+};
+/* *user_out is the account as it is now, in the arena; of a deletion as it was. Both may be NULL. */
+CW_MUST_CHECK enum err users_amend(struct users *users, struct arena *arena, int64_t id,
+                                   const struct users_amendment *amendment, struct user *user_out,
+                                   struct error *error);
 
 /*
  * A new password: tokens issued up to now are void. tokens_not_before_s is then a second ahead, so

@@ -3,7 +3,6 @@
 
 #include "cachewarden/clock.h"
 #include "cachewarden/limits.h"
-#include "cachewarden/password.h"
 
 #include <stdio.h>
 
@@ -58,13 +57,19 @@ int cli_change_user(struct cli *cli, const char *route,
     return status;
 }
 
-static enum err hash(struct cli_services *services, struct str password, struct str username,
-                     struct str email, struct str *hash_out, struct error *error)
+static struct work hashing(struct cli_services *services, struct error *error)
 {
-    enum err err = password_check_strength(password, username, email, error);
-    if (err == ERR_OK)
-        err = password_hash(services->arena, password, clock_deadline_ns(CLI_HASH_MS), hash_out);
-    return err;
+    return (struct work){services->arena, clock_deadline_ns(CLI_HASH_MS), error};
+}
+
+/* Who has a shell may do everything: the guard of users_amend is for who asks a server. */
+static enum err amend(struct cli_services *services, const struct user *user,
+                      const struct users_amendment *amendment, struct str password,
+                      struct error *error)
+{
+    struct user after;
+    return identity_amend_account(services->app->identity, hashing(services, error), user->id,
+                                  amendment, password, &after);
 }
 
 /* ---- add ---- */
@@ -85,9 +90,7 @@ static enum err add(struct cli_services *services, struct str password, struct u
                     struct error *error)
 {
     enum err err =
-        hash(services, password, user->username, user->email, &user->password_hash, error);
-    if (err == ERR_OK)
-        err = users_add(services->app->users, user, &user->id, error);
+        identity_add_account(services->app->identity, hashing(services, error), user, password);
     (void)cli_audit(services, "user.add",
                     user->id > 0 ? target_of(services, user->id) : user->username, err, -1, false);
     return err;
@@ -115,8 +118,6 @@ static int run_add(struct cli *cli)
         .username = str_from(cli_argument(cli, 0)),
         .email = str_from(cli_value(cli, "email")),
         .is_superuser = cli_flag(cli, "superuser"),
-        .is_active = true,
-        .created_at_s = clock_wall_s(),
     };
     if (!cli_flag(cli, "email"))
         status = cli_usage_error(cli, "needs --email E");
@@ -177,12 +178,9 @@ static enum err set_password(struct cli_services *services, struct cli *cli, str
                              struct error *error)
 {
     char *password;
-    struct str encoded;
     if (!cli_password_read(cli, &password))
         return error_set(error, ERR_BAD_INPUT, "the password was not changed");
-    enum err err = hash(services, str_from(password), user->username, user->email, &encoded, error);
-    if (err == ERR_OK)
-        err = users_set_password(services->app->users, user->id, encoded, error);
+    enum err err = amend(services, user, &(struct users_amendment){0}, str_from(password), error);
     if (err == ERR_OK)
         unlock(services, user);
     cli_password_fini(&password);
@@ -200,14 +198,15 @@ static enum err deactivate(struct cli_services *services, struct cli *cli, struc
                            struct error *error)
 {
     (void)cli;
-    return users_set_active(services->app->users, user->id, false, error);
+    return amend(services, user, &(struct users_amendment){.sets_active = true}, STR_NONE, error);
 }
 
 static enum err activate(struct cli_services *services, struct cli *cli, struct user *user,
                          struct error *error)
 {
     (void)cli;
-    enum err err = users_set_active(services->app->users, user->id, true, error);
+    const struct users_amendment on = {.sets_active = true, .is_active = true};
+    enum err err = amend(services, user, &on, STR_NONE, error);
     if (err == ERR_OK)
         unlock(services, user);
     return err;

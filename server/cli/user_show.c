@@ -30,6 +30,11 @@ static void write_user(struct json_writer *json, const struct user *user,
         json_add_string(json, "subject", external->subject);
     }
     json_add_string(json, "created_at", clock_rfc3339(user->created_at_s * 1000, time));
+    json_name(json, "last_login_at");
+    if (user->last_login_at_s > 0)
+        json_write_string(json, clock_rfc3339(user->last_login_at_s * 1000, time));
+    else
+        json_write_null(json);
     json_close_object(json);
 }
 

@@ -24,6 +24,7 @@ static const struct {
     {"auth.", "accounts", "Signing in and out."},
     {"token.", "accounts", NULL},
     {"subjects.", "subjects", "Accounts that were made for users of other issuers."},
+    {"users.", "users", "Accounts, for those who look after them."},
     {"backups.", "backups", "Backups of accounts and control data, each in one file."},
     {"health.", "diagnostics", "How the service is."},
     {"metrics", "diagnostics", NULL},

@@ -182,7 +182,8 @@ static enum presence leaves(const struct route *route, int status)
 /* Where to ask how far it is, or for what was made. */
 static enum presence is_elsewhere(const struct route *route, int status)
 {
-    bool is_made = status == 201 && str_eq(str_from(route->name), STR("backups.create"));
+    bool is_made = status == 201 && route->method == METHOD_POST &&
+                   str_starts(str_from(route->path), STR("/api/v1/"));
 
     return status == 202 || is_made ? PRESENT_ALWAYS : PRESENT_NEVER;
 }

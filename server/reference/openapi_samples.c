@@ -127,7 +127,7 @@ static void add_unknown_parameter(struct maker *maker)
 {
     struct sample *sample = add(maker, "unknown_parameter", "The route has no such parameter.");
     struct exchange *exchange = begin(maker);
-    const struct str values[] = {STR("messages"), STR("messages"), STR("messages")};
+    struct str values[CALL_MAX_PARAMS];
     struct str rest = sample->target, path;
     size_t count = 0;
 
@@ -136,7 +136,8 @@ static void add_unknown_parameter(struct maker *maker)
     sample->target = str_format(maker->arena, "%.*s?nonsense=1", STR_ARG(path));
     for (const struct param_spec *spec = maker->route->params; spec && spec->kind != PARAM_END;
          spec++)
-        count += spec->place == PLACE_PATH;
+        if (spec->place == PLACE_PATH)
+            values[count++] = spec->kind == PARAM_ID ? STR("1") : STR("messages");
     status_render(exchange, params_read(&exchange->call, (struct query){STR("nonsense=1"), true},
                                         values, count));
     take(sample, exchange);

@@ -27,6 +27,7 @@ static char access_token[MINT_SIZE];   /* {"token":"…"}: alice's */
 
 #define LOGIN       "{\"username\":\"alice\",\"password\":\"" STAND_PASSWORD "\"}"
 #define PROBLEM_404 "{\"type\":\"about:blank\",\"title\":\"Not Found\",\"status\":404,"
+#define PROBLEM_400 "{\"type\":\"about:blank\",\"title\":\"Bad Request\",\"status\":400,"
 #define NO_BACKUP   "/api/v1/backups/20260131T000000Z-00112233"
 #define PROBLEM_503 "{\"type\":\"about:blank\",\"title\":\"Service Unavailable\",\"status\":503,"
 
@@ -75,6 +76,12 @@ static const struct probe probes[] = {
     {"POST", NO_BACKUP "/restore", ROOT, NULL, 404, PROBLEM_404, true},
     {"DELETE", NO_BACKUP, ROOT, NULL, 404, PROBLEM_404, true},
     {"POST", "/api/v1/backups/cleanup", ROOT, NULL, 200, "{", true},
+    {"GET", "/api/v1/users", ROOT, NULL, 200, "{\"users\":[", true},
+    {"GET", "/api/v1/users/987654321", ROOT, NULL, 404, PROBLEM_404, true},
+    {"POST", "/api/v1/users", ROOT, LOGIN, 400, PROBLEM_400, true},
+    {"PATCH", "/api/v1/users/987654321", ROOT, "{\"active\":true}", 404, PROBLEM_404, true},
+    {"DELETE", "/api/v1/users/987654321", ROOT, NULL, 404, PROBLEM_404, true},
+    {"POST", "/api/v1/users/987654321/logout", ROOT, NULL, 404, PROBLEM_404, true},
     {"GET", "/api/v1/audit", ROOT, NULL, 503, PROBLEM_503, true},
     {"GET", "/api/v1/caches", ROOT, NULL, 0, "{", true},
     {"GET", "/api/redis-test", ROOT, NULL, 0, "{", false},
@@ -162,9 +169,11 @@ static inline bool works(const void *probe)
 {
     const struct probe *row = probe;
     int status = run(row)->status;
-    /* There is no such job or backup; all others have something to do. */
-    return strstr(row->target, "/jobs/") || strstr(row->target, NO_BACKUP) ? status == 404
-                                                                           : status / 100 == 2;
+    /* What is refused whatever Redis does, as there is no such backup or account. */
+    if (row->down / 100 == 4)
+        return status == row->down;
+    /* There is no such job; all others have something to do. */
+    return strstr(row->target, "/jobs/") ? status == 404 : status / 100 == 2;
 }
 
 static inline void take_refresh_token(void)

@@ -25,12 +25,12 @@ static bool is_worth_another(const struct users_connection *connection)
  * Where rows of a copy wait until they take the place of those that are here. Made and dropped in one transaction,
  * nobody else ever sees them. They are no temporary tables: not everybody may make those.
  */
-#define STAGE                                                                                  \
-    "SET LOCAL idle_in_transaction_session_timeout = 60000;"                                   \
-    "CREATE UNLOGGED TABLE copy_accounts (LIKE accounts, PRIMARY KEY (id));"                   \
-    "CREATE UNLOGGED TABLE copy_groups (LIKE account_groups, PRIMARY KEY (account_id, name));" \
-    "CREATE UNLOGGED TABLE copy_subjects (LIKE subjects, PRIMARY KEY (issuer, subject));"      \
-    "CREATE UNLOGGED TABLE copy_keys (LIKE api_keys, PRIMARY KEY (id));"                       \
+#define STAGE                                                                                   \
+    "SET LOCAL idle_in_transaction_session_timeout = 60000;"                                    \
+    "CREATE UNLOGGED TABLE copy_accounts (LIKE accounts INCLUDING DEFAULTS, PRIMARY KEY (id));" \
+    "CREATE UNLOGGED TABLE copy_groups (LIKE account_groups, PRIMARY KEY (account_id, name));"  \
+    "CREATE UNLOGGED TABLE copy_subjects (LIKE subjects, PRIMARY KEY (issuer, subject));"       \
+    "CREATE UNLOGGED TABLE copy_keys (LIKE api_keys, PRIMARY KEY (id));"                        \
     "CREATE UNLOGGED TABLE copy_switches (LIKE switches, PRIMARY KEY (user_id))"
 #define UNSTAGE "DROP TABLE copy_accounts, copy_groups, copy_subjects, copy_keys, copy_switches"
 

@@ -83,6 +83,7 @@ const char *const users_postgres_migrations[] = {
     "CREATE INDEX accounts_not_before ON accounts (tokens_not_before_s);",
     ("DELETE FROM switches WHERE is_off = 0;"
      "ALTER TABLE switches DROP COLUMN is_off;"),
+    "ALTER TABLE accounts ADD COLUMN last_login_at_s bigint NOT NULL DEFAULT 0;",
 };
 
 const int users_postgres_version =

@@ -74,6 +74,8 @@ const char *const users_sqlite_migrations[] = {
     /* Only of those whose cache is off. */
     ("DELETE FROM switches WHERE is_off = 0;"
      "ALTER TABLE switches DROP COLUMN is_off;"),
+    /* With a password, to the minute. */
+    "ALTER TABLE accounts ADD COLUMN last_login_at_s INTEGER NOT NULL DEFAULT 0;",
 };
 
 const int users_sqlite_version =

@@ -314,6 +314,7 @@ START_TEST(the_same_number_is_somebody_else)
 
     open_backend(_i);
     users_backend_add(users, "alice", "h");
+    ck_assert_int_eq(users_note_login(users, 1, 1769860800, &error), ERR_OK);
     struct str before = incarnation_of(1);
     strbuf_add(
         &copy.lines[USERS_ACCOUNTS],
@@ -325,6 +326,8 @@ START_TEST(the_same_number_is_somebody_else)
         ck_assert(counts.added == 1 && counts.removed == 1 && counts.passwords == 0);
     }
     ck_assert(!str_eq(incarnation_of(1), before));
+    find(1);
+    ck_assert_int_eq(user.last_login_at_s, 0);
     copy_free(&copy);
     close_backend();
 }
@@ -339,8 +342,10 @@ START_TEST(a_kept_family_loses_its_tokens_with_the_password)
     copy_take(&copy);
     ck_assert_int_eq(users_change_password(users, 1, STR("h"), STR("thief's"), STR("fam"), &error),
                      ERR_OK);
+    ck_assert_int_eq(users_note_login(users, 1, 1769860800, &error), ERR_OK);
     copy_put_back(&copy);
     find(1);
+    ck_assert_int_eq(user.last_login_at_s, 1769860800);
     ck_assert(str_eq(user.password_hash, STR("h")) && user.tokens_kept_family.len == 0);
     copy_free(&copy);
     close_backend();

@@ -1,4 +1,4 @@
-#include "api_key_usage.h"
+#include "last_use.h"
 
 #include "cachewarden/clock.h"
 #include "cachewarden/log.h"
@@ -13,7 +13,7 @@
 
 static const struct users_backend *backend = &users_backends[0];
 static struct users *users;
-static struct api_key_usage *usage;
+static struct last_use *usage;
 static struct arena *arena;
 static struct error error;
 
@@ -34,12 +34,12 @@ static void set_up(void)
     error_clear(&error);
     add_key("aaaaaaaaaaaa");
     add_key("bbbbbbbbbbbb");
-    ck_assert_int_eq(api_key_usage_new(users, &usage), ERR_OK);
+    ck_assert_int_eq(last_use_new(users, &usage), ERR_OK);
 }
 
 static void tear_down(void)
 {
-    api_key_usage_free(&usage);
+    last_use_free(&usage);
     ck_assert_ptr_null(usage);
     arena_free(&arena);
     users_close(&users);
@@ -67,36 +67,70 @@ static void expect_last_used(const char *id, int64_t wanted)
 
 START_TEST(a_use_is_written)
 {
-    api_key_usage_note(usage, STR("aaaaaaaaaaaa"), 0, 1000);
+    last_use_note_key(usage, STR("aaaaaaaaaaaa"), 0, 1000);
     expect_last_used("aaaaaaaaaaaa", 1000);
-    api_key_usage_note(usage, STR("bbbbbbbbbbbb"), 0, 1001);
+    last_use_note_key(usage, STR("bbbbbbbbbbbb"), 0, 1001);
     expect_last_used("bbbbbbbbbbbb", 1001);
+}
+END_TEST
+
+static int64_t last_login(int64_t id)
+{
+    struct user user;
+
+    ck_assert_int_eq(users_find_by_id(users, arena, id, &user, &error), ERR_OK);
+    return user.last_login_at_s;
+}
+
+/* The number of an account and the id of a key never meet in one note. */
+START_TEST(a_sign_in_is_written)
+{
+    const struct user user = {.username = STR("alice"),
+                              .email = STR("alice@example.com"),
+                              .password_hash = STR("-"),
+                              .is_active = true};
+    int64_t id;
+
+    ck_assert_int_eq(users_add(users, &user, &id, &error), ERR_OK);
+    ck_assert_int_eq(last_login(id), 0);
+    last_use_note_key(usage, STR("aaaaaaaaaaaa"), 0, 1000);
+    last_use_note_login(usage, id, 0, 1000);
+    last_use_note_login(usage, 0, 0, 1000);
+    last_use_note_login(usage, id, 0, 1030); /* within the minute */
+    last_use_note_login(usage, id, 1000, 1059);
+    last_use_free(&usage);
+    ck_assert_int_eq(last_login(id), 1000);
+    ck_assert_int_eq(last_used("aaaaaaaaaaaa"), 1000);
+    /* Nodes may tell in any order. */
+    ck_assert_int_eq(users_note_login(users, id, 900, &error), ERR_OK);
+    ck_assert_int_eq(last_login(id), 1000);
+    ck_assert_int_eq(last_use_new(users, &usage), ERR_OK);
 }
 END_TEST
 
 START_TEST(at_most_once_a_minute)
 {
     /* The record says so. */
-    api_key_usage_note(usage, STR("aaaaaaaaaaaa"), 941, 1000);
-    api_key_usage_note(usage, STR("bbbbbbbbbbbb"), 940, 1000);
+    last_use_note_key(usage, STR("aaaaaaaaaaaa"), 941, 1000);
+    last_use_note_key(usage, STR("bbbbbbbbbbbb"), 940, 1000);
     expect_last_used("bbbbbbbbbbbb", 1000);
     ck_assert_int_eq(last_used("aaaaaaaaaaaa"), 0);
 
     /* The record is an old one, but we know better. */
-    api_key_usage_note(usage, STR("bbbbbbbbbbbb"), 0, 1059);
-    api_key_usage_note(usage, STR("aaaaaaaaaaaa"), 0, 1059);
+    last_use_note_key(usage, STR("bbbbbbbbbbbb"), 0, 1059);
+    last_use_note_key(usage, STR("aaaaaaaaaaaa"), 0, 1059);
     expect_last_used("aaaaaaaaaaaa", 1059);
     ck_assert_int_eq(last_used("bbbbbbbbbbbb"), 1000);
-    api_key_usage_note(usage, STR("bbbbbbbbbbbb"), 0, 1060);
+    last_use_note_key(usage, STR("bbbbbbbbbbbb"), 0, 1060);
     expect_last_used("bbbbbbbbbbbb", 1060);
 }
 END_TEST
 
 START_TEST(what_is_noted_is_written_at_the_end)
 {
-    api_key_usage_note(usage, STR("aaaaaaaaaaaa"), 0, 1000);
-    api_key_usage_note(usage, STR("bbbbbbbbbbbb"), 0, 1000);
-    api_key_usage_free(&usage);
+    last_use_note_key(usage, STR("aaaaaaaaaaaa"), 0, 1000);
+    last_use_note_key(usage, STR("bbbbbbbbbbbb"), 0, 1000);
+    last_use_free(&usage);
     ck_assert_int_eq(last_used("aaaaaaaaaaaa"), 1000);
     ck_assert_int_eq(last_used("bbbbbbbbbbbb"), 1000);
 }
@@ -104,10 +138,10 @@ END_TEST
 
 START_TEST(ids_of_no_key)
 {
-    api_key_usage_note(usage, STR("short"), 0, 1000);
-    api_key_usage_note(usage, STR_NONE, 0, 1000);
-    api_key_usage_note(usage, STR("cccccccccccc"), 0, 1000);
-    api_key_usage_note(usage, STR("aaaaaaaaaaaa"), 0, 1000);
+    last_use_note_key(usage, STR("short"), 0, 1000);
+    last_use_note_key(usage, STR_NONE, 0, 1000);
+    last_use_note_key(usage, STR("cccccccccccc"), 0, 1000);
+    last_use_note_key(usage, STR("aaaaaaaaaaaa"), 0, 1000);
     expect_last_used("aaaaaaaaaaaa", 1000);
 }
 END_TEST
@@ -119,11 +153,11 @@ START_TEST(more_keys_than_places)
 
     for (int i = 0; i < 2000; i++) {
         snprintf(id, sizeof id, "%012d", i);
-        api_key_usage_note(usage, str_from(id), 0, 1000);
+        last_use_note_key(usage, str_from(id), 0, 1000);
     }
-    api_key_usage_free(&usage);
-    ck_assert_int_eq(api_key_usage_new(users, &usage), ERR_OK);
-    api_key_usage_note(usage, STR("aaaaaaaaaaaa"), 0, 1000);
+    last_use_free(&usage);
+    ck_assert_int_eq(last_use_new(users, &usage), ERR_OK);
+    last_use_note_key(usage, STR("aaaaaaaaaaaa"), 0, 1000);
     expect_last_used("aaaaaaaaaaaa", 1000);
 }
 END_TEST
@@ -138,9 +172,9 @@ START_TEST(a_database_that_fails)
     ck_assert_int_ge(log, 0);
     log_set_fd(log);
     backend->ruin();
-    api_key_usage_note(usage, STR("aaaaaaaaaaaa"), 0, 1000);
-    api_key_usage_note(usage, STR("bbbbbbbbbbbb"), 0, 1000);
-    api_key_usage_free(&usage);
+    last_use_note_key(usage, STR("aaaaaaaaaaaa"), 0, 1000);
+    last_use_note_key(usage, STR("bbbbbbbbbbbb"), 0, 1000);
+    last_use_free(&usage);
     log_set_fd(STDERR_FILENO);
     ck_assert_int_gt(pread(log, text, sizeof text - 1, 0), 0);
     ck_assert_msg(strstr(text, "users.key_usage_failed") != NULL, "%s", text);
@@ -151,8 +185,8 @@ END_TEST
 static void *note_often(void *arg)
 {
     for (int64_t i = 0; i < 500; i++) {
-        api_key_usage_note(usage, STR("aaaaaaaaaaaa"), 0, 1000 + i);
-        api_key_usage_note(usage, str_from(arg), 0, 1000 + i);
+        last_use_note_key(usage, STR("aaaaaaaaaaaa"), 0, 1000 + i);
+        last_use_note_key(usage, str_from(arg), 0, 1000 + i);
     }
     return NULL;
 }
@@ -166,18 +200,19 @@ START_TEST(all_threads_at_once)
         ck_assert_int_eq(pthread_create(&threads[i], NULL, note_often, ids[i]), 0);
     for (int i = 0; i < 4; i++)
         ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
-    api_key_usage_free(&usage);
+    last_use_free(&usage);
     ck_assert_int_ge(last_used("aaaaaaaaaaaa"), 1000);
 }
 END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("auth/api_key_usage");
-    TCase *tcase = tcase_create("api_key_usage");
+    Suite *suite = suite_create("auth/last_use");
+    TCase *tcase = tcase_create("last_use");
 
     tcase_add_checked_fixture(tcase, set_up, tear_down);
     tcase_add_test(tcase, a_use_is_written);
+    tcase_add_test(tcase, a_sign_in_is_written);
     tcase_add_test(tcase, at_most_once_a_minute);
     tcase_add_test(tcase, what_is_noted_is_written_at_the_end);
     tcase_add_test(tcase, ids_of_no_key);
