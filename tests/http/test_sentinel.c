@@ -1,7 +1,8 @@
 /*
  * Failovers of real sentinels, under load: the primary is killed, stands still, or is cut off from everybody. Clears
- * are back within down-after-milliseconds and three seconds. No version comes twice or goes back, no token that was revoked
- * is taken, and what was acknowledged is there afterwards, but for what replication had not passed on when it struck.
+ * are back within down-after-milliseconds and three seconds. No version comes twice or goes back, no token that was
+ * revoked is taken, and what was acknowledged is there afterwards, but for what replication had not passed on when it
+ * struck.
  *
  * CW_FAILOVERS=20 makes so many in place of one of each kind, and prints how long each took.
  */
