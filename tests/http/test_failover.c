@@ -178,6 +178,7 @@ START_TEST(every_pool_gets_to_the_new_primary)
     in_database(new, 1, "SET found 1");
     in_database(new, 2, "SET far:1 1");
     in_database(new, 3, "FLUSHDB");
+    slowness_watch();
     int64_t begin_ms = stand_now_ms();
     tcp_proxy_lead_to(name, redis_server_port(new));
     for (size_t i = 0; i < WRITERS; i++)
@@ -201,6 +202,7 @@ START_TEST(nothing_from_before_a_clear_is_served)
     write_everywhere();
     fail_over();
     ck_assert(!is_done(http_send(stand.http, "DELETE", "/api/v1/entries", headers, NULL, 0)));
+    slowness_watch();
     int64_t begin_ms = stand_now_ms();
     tcp_proxy_lead_to(name, redis_server_port(new));
     while (!is_done(http_send(stand.http, "DELETE", "/api/v1/entries", headers, NULL, 0)))

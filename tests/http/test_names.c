@@ -224,6 +224,7 @@ START_TEST(a_failover_by_name)
     redis_server_do(second, "REPLICAOF NO ONE");
     redis_server_do(redis, "REPLICAOF 127.0.0.2 %s", port);
     names_file_say("cache.test 127.0.0.2\n");
+    slowness_watch();
     int64_t before = stand_now_ms();
     stand_wait(clears, NULL, "a clear at the second");
     stand_wait(empties_search, NULL, "the search cache is emptied at the second");

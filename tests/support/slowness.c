@@ -57,7 +57,7 @@ static void *watch(void *arg)
 }
 
 /* Once a process. */
-static void begin_to_watch(void)
+void slowness_watch(void)
 {
     pthread_t thread;
     pid_t own = getpid();
@@ -75,7 +75,7 @@ static int64_t factor(void)
 {
     const struct timespec pause = {0, 1000000};
     int64_t worst = 100;
-    begin_to_watch();
+    slowness_watch();
     while (atomic_load(&count) < BURSTS_MIN)
         nanosleep(&pause, NULL);
     int64_t since = clock_of(CLOCK_MONOTONIC) - MEMORY_NS;

@@ -9,6 +9,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Begins to look now, for tests in which what is measured takes seconds: else the control sees only how the machine is
+ * behind them. */
+void slowness_watch(void);
+
 /* Whether that is within the budget, as much longer as this machine is slower than a quiet one. For
  * any thread. */
 bool slowness_allows(int64_t took_ms, int64_t budget_ms);
