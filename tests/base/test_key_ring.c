@@ -10,7 +10,7 @@ static bool fails;
 
 static enum err make(struct str secret, void **key_out, struct error *error)
 {
-    *key_out = fails ? NULL : strndup(secret.ptr, secret.len);
+    *key_out = fails ? NULL : strndup(secret.ptr ? secret.ptr : "", secret.len);
     alive += !fails;
     return fails ? error_set(error, ERR_BAD_INPUT, "refused") : ERR_OK;
 }
