@@ -232,13 +232,13 @@ static void count_locked(struct pool *pool, const struct round_trip *round_trip,
 static const char unanswered[] = "a command was not answered in time";
 
 /* A caller's own deadline says nothing about Redis, nor does one slow answer while others come, nor one that has
- * begun to come; nor that much is still on its way there. */
+ * begun to come; nor that much is still on its way there, or back to others. These end soon, and then silence tells. */
 static bool accuses_redis(const struct pool *pool, const struct round_trip *round_trip,
                           int64_t duration_ns)
 {
     return round_trip->failure == ROUND_TRIP_TIMED_OUT && round_trip->received == 0 &&
-           round_trip->out->len <= MUCH_SENT && duration_ns >= pool->command_timeout_ns &&
-           pool->answered_ns < round_trip->began_ns;
+           round_trip->out->len <= MUCH_SENT && pool->large_sent == 0 &&
+           duration_ns >= pool->command_timeout_ns && pool->answered_ns < round_trip->began_ns;
 }
 
 void pool_release(struct pool *pool, struct conn *conn, const struct round_trip *round_trip,

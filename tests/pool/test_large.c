@@ -196,6 +196,25 @@ START_TEST(silence_is_not_large)
 }
 END_TEST
 
+/* It has much to say to others. */
+START_TEST(who_answers_others_at_length_is_not_accused)
+{
+    struct reader reader = {.key = "k"};
+
+    tear_down();
+    set_up_with((struct redis_options){.size = 4, .command_timeout_ms = 20});
+    lock_acquire(&redis->pool->lock);
+    redis->pool->live++; /* as if one was under way */
+    redis->pool->busy++;
+    redis->pool->large_sent++;
+    lock_release(&redis->pool->lock);
+    FAKE_SCRIPT(fake, {.then = FAKE_MUTE});
+    read_it(&reader);
+    case_err(reader.err, ERR_TIMEOUT);
+    ck_assert(!redis_is_down(redis));
+}
+END_TEST
+
 START_TEST(half_of_the_connections_are_for_what_is_small)
 {
     struct reader first = {.key = "big", .is_noted = true}, second = first, small = {.key = "a"};
@@ -252,6 +271,7 @@ int main(void)
     tcase_add_test(tcase, what_was_large_is_sent_by_itself);
     tcase_add_test(tcase, what_made_others_late_is_sent_by_itself);
     tcase_add_test(tcase, silence_is_not_large);
+    tcase_add_test(tcase, who_answers_others_at_length_is_not_accused);
     tcase_add_test(tcase, half_of_the_connections_are_for_what_is_small);
     tcase_add_test(tcase, what_is_still_on_its_way_accuses_nobody);
     suite_add_tcase(suite, tcase);
