@@ -89,6 +89,17 @@ static void check_sentinel(struct config *config, struct config_report *report)
     warn_of_host(config, report);
 }
 
+/* Who names sentinels believes that they are asked. */
+static void warn_of_sentinels(const struct config *config, struct config_report *report)
+{
+    static const enum setting_id unused[] = {SETTING_redis_sentinels, SETTING_redis_master_name};
+
+    for (size_t i = 0; i < sizeof unused / sizeof *unused; i++)
+        if (config->sources[unused[i]].layer > CONFIG_DEFAULT)
+            config_warning(report, &config->sources[unused[i]], name_of(unused[i]),
+                           "is not used without redis.topology = \"sentinel\"");
+}
+
 void config_check_topology(struct config *config, struct config_report *report)
 {
     check_endpoints(config, SETTING_redis_sentinels, &config->redis_sentinels, report);
@@ -104,6 +115,7 @@ void config_check_topology(struct config *config, struct config_report *report)
                      "unsafe; take it out");
         break;
     default:
+        warn_of_sentinels(config, report);
         break;
     }
 }

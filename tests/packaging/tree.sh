@@ -78,11 +78,13 @@ read_mirror() {
 	read -r MIRROR CODENAME _ <<<"$line"
 }
 
+# make_tree [CODENAME]: of this machine's release, or of another one that its mirror has
 make_tree() {
 	local packed
 
 	[ "$(id -u)" -eq 0 ] || die "needs root: debootstrap and chroot"
 	read_mirror
+	CODENAME=${1:-$CODENAME}
 	packed=$CACHE/$CODENAME.tar
 	mkdir -p "$CACHE" "$TREE"
 	if [ ! -f "$packed" ] || [ -n "$(find "$packed" -mtime +7)" ]; then

@@ -317,8 +317,8 @@ START_TEST(a_bad_configuration_has_all_its_errors_told)
         "error: c.conf:2: server.threads must be a whole number from 1 to 1024, not 0\n"
         "error: c.conf:3: there is no setting server.lisen; did you mean server.listen?\n"
         "error: REDIS_DB: redis.db must be a whole number from 0 to 65535, not \"x\"\n"
-        "warning: CACHEWARDEN_REDIS_MASTER_NAME: redis.master_name has no effect in this "
-        "version\n");
+        "warning: CACHEWARDEN_REDIS_MASTER_NAME: redis.master_name is not used without "
+        "redis.topology = \"sentinel\"\n");
 }
 END_TEST
 
