@@ -139,7 +139,16 @@ static void note_why_not(struct sentinel_watch *watch, const struct sentinel_pri
     lock_release(&watch->lock);
 }
 
-/* Of those that may be it, the best that says it is. The one that is in use is not asked: its front sees how it is. */
+/* The one in use says so by every answer, as long as its fronts get any. A sentinel that has gone for good may name
+ * it for ever: so once they get none it is asked like the others. */
+static bool may_be_it(struct sentinel_watch *watch, const struct sentinel_primary *named, char *why,
+                      size_t why_size)
+{
+    return (sentinel_same_primary(named, &watch->primary) && !is_in_trouble(watch)) ||
+           is_primary(watch, named, why, why_size);
+}
+
+/* Of those that may be it, the best that says it is. */
 static void decide(struct sentinel_watch *watch)
 {
     struct sentinel_primary named[REDIS_SENTINELS_MAX], chosen;
@@ -150,8 +159,7 @@ static void decide(struct sentinel_watch *watch)
         named[i] = watch->peers[i].named;
     size_t count = sentinel_find_candidates(named, watch->count, candidates), i = 0;
     for (; i < count; i++) {
-        if (sentinel_same_primary(candidates[i].primary, &watch->primary) ||
-            is_primary(watch, candidates[i].primary, why, sizeof why))
+        if (may_be_it(watch, candidates[i].primary, why, sizeof why))
             break;
         if (i == 0)
             memcpy(first_why, why, sizeof first_why);

@@ -305,6 +305,24 @@ START_TEST(a_sentinel_that_lies)
 }
 END_TEST
 
+/* What a sentinel said before it went for good counts as long as the primary that it named works. */
+START_TEST(a_sentinel_that_has_gone_for_good)
+{
+    start_false();
+    name_port(0, redis_server_port(real[0]));
+    name_port(1, redis_server_port(real[0]));
+    front = open_front(sentinels, 2, "m", NULL);
+    set_until_it_succeeds(front, "a");
+    fake_redis_deafen(fakes[0], true);
+    wait_trouble("1 of 2 sentinels");
+    redis_server_kill(real[0]);
+    name_port(1, redis_server_port(real[1]));
+    set_until_it_succeeds(front, "b");
+    ck_assert(holds(real[1], "b"));
+    stop_false();
+}
+END_TEST
+
 struct writer {
     enum err err;
     struct error error;
@@ -455,6 +473,7 @@ int main(void)
     tcase = tcase_create("false");
     tcase_add_checked_fixture(tcase, set_up, tear_down);
     tcase_add_test(tcase, a_sentinel_that_lies);
+    tcase_add_test(tcase, a_sentinel_that_has_gone_for_good);
     tcase_add_test(tcase, a_write_under_way_while_the_primary_moves);
     tcase_add_test(tcase, a_password_that_is_changed);
     tcase_add_test(tcase, one_watch_for_all);
