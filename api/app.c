@@ -264,6 +264,7 @@ void app_close(struct app **app)
     backups_close(&closing->backups);
     jobs_close(&closing->jobs);
     janitor_stop(&closing->janitor);
+    gateway_settle(closing->gateway);
     revocation_sync_close(&closing->revocation_sync);
     audit_close(&closing->audit, clock_deadline_ns(CLOSE_MS));
     health_close(&closing->health);

@@ -1,6 +1,7 @@
 #include "janitor.h"
 
 #include "cachewarden/clock.h"
+#include "cachewarden/gateway.h"
 #include "cachewarden/log.h"
 #include "cachewarden/thread.h"
 #include "entries/service.h"
@@ -108,7 +109,7 @@ static int64_t do_round(void *arg)
     entries_look_for_room(janitor->options.entries, clock_deadline_ns(janitor->options.budget_ms));
     bool is_agreed = reconcile(janitor);
     look_at_refusals(janitor);
-
+    gateway_settle(janitor->options.app->gateway);
     if (is_agreed && janitor->rounds++ % ROUNDS_A_LOOK == 0) {
         agree_on_high_water(janitor);
         version_guard_look_at_users(janitor->options.guard);

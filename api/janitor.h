@@ -1,7 +1,8 @@
 /*
  * Looks after what needs the users database as well as Redis, while nobody asks for it: that control data
  * which was lost is repaired, that neither side is behind in the numbers of accounts, that switches are put
- * back. And how much room entries have, and what a Redis refuses that has refused something. A thread of its own,
+ * back. And how much room entries have, what a Redis refuses that has refused something, and that it takes the clears
+ * that the gateway owes. A thread of its own,
  * because a database may take its time.
  */
 #ifndef API_JANITOR_H

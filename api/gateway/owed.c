@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-enum { PATHS_MAX = 8, TRY_AGAIN_MS = 100 };
+enum { PATHS_MAX = 8, TRY_AGAIN_MS = 100, ARENA_BLOCK = 4096 };
 
 /* Of one route. All zero: nothing. */
 struct debt {
@@ -49,6 +49,9 @@ void owed_free(struct owed **owed)
     *owed = NULL;
     if (!gone)
         return;
+    if (gone->debtors > 0)
+        log_event(LOG_LEVEL_ERROR, "gateway.clears_lost",
+                  LOG_INT("routes", (int64_t)gone->debtors));
     lock_fini(&gone->lock);
     free(gone->debts);
     free(gone);
@@ -214,6 +217,15 @@ bool owed_settle(const struct gateway_route *route, struct arena *arena)
         if (share_answers(&gateway->routes[i], route) && !settle_debt(&gateway->routes[i], arena))
             is_settled = false;
     return is_settled;
+}
+
+void owed_settle_all(const struct gateway *gateway)
+{
+    struct arena *arena = gateway->owed->debtors > 0 ? arena_new(ARENA_BLOCK, 0) : NULL;
+
+    for (size_t i = 0; arena && i < gateway->route_count; i++)
+        (void)settle_debt(&gateway->routes[i], arena);
+    arena_free(&arena);
 }
 
 bool owed_has_tag_of(const struct gateway *gateway, const struct stored_response *response)

@@ -29,6 +29,9 @@ void owed_note_all(const struct gateway_route *route, const struct error *why);
  * somebody else is at it or has just failed: false then, at once. The work has time and an error of its own.
  */
 bool owed_settle(const struct gateway_route *route, struct arena *arena);
+/* The same of all routes, while nobody asks: other nodes know nothing of what this one owes, and serve it. Not from two
+ * threads at once. */
+void owed_settle_all(const struct gateway *gateway);
 /* Whether it has a tag of the application's that another route owes a clear of. */
 bool owed_has_tag_of(const struct gateway *gateway, const struct stored_response *response);
 

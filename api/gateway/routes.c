@@ -149,6 +149,12 @@ void gateway_stop(struct gateway *gateway)
         atomic_store(&gateway->stops, true);
 }
 
+void gateway_settle(const struct gateway *gateway)
+{
+    if (gateway)
+        owed_settle_all(gateway);
+}
+
 void gateway_close(struct gateway **gateway)
 {
     struct gateway *gone = *gateway;

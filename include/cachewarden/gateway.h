@@ -43,6 +43,9 @@ struct gateway_route;
 
 /* The server stops: whoever waits for an upstream gives up soon. NULL is let be. */
 void gateway_stop(struct gateway *gateway);
+/* Tries to make up for the clears that Redis has not taken yet. Four times a second, by one thread, and once at the
+ * end. NULL is let be. */
+void gateway_settle(const struct gateway *gateway);
 
 /* The route of a path as it came: that of the longest prefix; NULL: none, or there is no gateway. */
 const struct gateway_route *gateway_match(const struct gateway *gateway, struct str path);

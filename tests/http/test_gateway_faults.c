@@ -249,6 +249,17 @@ static int times_logged(const char *text)
     return count;
 }
 
+/* Other nodes know nothing of it, so nobody may have to ask this one. */
+START_TEST(what_is_owed_needs_no_request)
+{
+    redis_server_do(stand.redis, "CONFIG SET maxmemory 1");
+    expect_status(http_post(stand.http, "/open/change", NULL), 200);
+    cw_server_wait_log(&stand.server, "gateway.clear_failed");
+    redis_server_do(stand.redis, "CONFIG SET maxmemory 0");
+    cw_server_wait_log(&stand.server, "gateway.clears_made_up");
+}
+END_TEST
+
 /* What a clear is not about is served all the while, however much is owed. */
 START_TEST(what_is_owed_concerns_what_it_would_drop)
 {
@@ -419,6 +430,7 @@ int main(void)
     tcase_add_checked_fixture(all, open_all, close_all);
     tcase_add_test(all, an_application_goes_on_without_redis);
     tcase_add_test(all, a_clear_that_failed_is_made_up_for);
+    tcase_add_test(all, what_is_owed_needs_no_request);
     tcase_add_test(all, what_is_owed_concerns_what_it_would_drop);
     tcase_add_test(all, a_path_that_was_not_dropped_is_made_up_for);
     tcase_add_test(all, drops_of_a_request_share_a_round_trip);
