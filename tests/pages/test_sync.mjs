@@ -60,11 +60,17 @@ async function expectNew(tab, path, init) {
   return JSON.parse(answer.text);
 }
 
-// So many answers, bodies and users are in the database.
+// So many answers, bodies and users are in the database; one that has just been deleted is not made anew.
 const countKept = (tab) =>
   tab.run(async () => {
-    const ask = (request) => new Promise((resolve) => (request.onsuccess = () => resolve(request.result)));
+    const ask = (request) =>
+      new Promise((resolve) => {
+        request.onsuccess = () => resolve(request.result);
+        request.onupgradeneeded = () => request.transaction.abort();
+        request.onerror = () => resolve(null);
+      });
     const database = await ask(indexedDB.open("cachewarden-sync"));
+    if (!database) return 0;
     const names = ["answers", "bodies", "users"];
     const counts = names.map((name) => ask(database.transaction(name).objectStore(name).count()));
     const total = (await Promise.all(counts)).reduce((sum, count) => sum + count, 0);
