@@ -51,7 +51,8 @@ static bool may_go_on(const struct cli *cli, const struct cli_services *services
         return true;
     name_process(services->other_process, process);
     if (!is_path(what)) {
-        fprintf(stderr, "%s has the users database open; it goes on, with the backup's accounts.\n",
+        fprintf(stderr,
+                "%s has the users database open; it goes on, and notices what is put back.\n",
                 process);
         return true;
     }

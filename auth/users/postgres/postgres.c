@@ -12,9 +12,19 @@
 
 /* --- errors --- */
 
-static const char *reason_of_state(enum users_postgres_state state)
+/* PgBouncer answers the first transaction with that, and hangs up. */
+static bool is_refused_transaction(const struct users_connection *connection)
 {
-    return state == USERS_POSTGRES_MUTE ? "it does not answer" : "the connection was lost";
+    return strstr(PQerrorMessage(connection->conn), "statement pooling mode");
+}
+
+static const char *reason_of_state(const struct users_connection *connection)
+{
+    if (connection->state == USERS_POSTGRES_MUTE)
+        return "it does not answer";
+    return is_refused_transaction(connection)
+               ? "its pooler allows no transactions; set pool_mode to transaction or session there"
+               : "the connection was lost";
 }
 
 enum err users_postgres_complain(struct error *error, enum err err, const char *reason,
@@ -36,7 +46,7 @@ enum err users_postgres_fail_silently(struct users_connection *connection, struc
 {
     if (connection->state == USERS_POSTGRES_GOOD)
         connection->state = USERS_POSTGRES_LOST;
-    return users_postgres_complain(error, ERR_UPSTREAM_DOWN, reason_of_state(connection->state),
+    return users_postgres_complain(error, ERR_UPSTREAM_DOWN, reason_of_state(connection),
                                    connection->state == USERS_POSTGRES_MUTE
                                        ? "no answer in time"
                                        : PQerrorMessage(connection->conn));
@@ -235,7 +245,7 @@ bool users_postgres_is_idle(const struct users_connection *connection)
 
 static enum err fail_uncertain(struct users_connection *connection, struct error *error)
 {
-    enum err err = users_postgres_complain(error, ERR_UNCERTAIN, reason_of_state(connection->state),
+    enum err err = users_postgres_complain(error, ERR_UNCERTAIN, reason_of_state(connection),
                                            PQerrorMessage(connection->conn));
 
     if (error)
