@@ -111,6 +111,19 @@ static const struct param_spec params_user[] = {
     {.kind = PARAM_END},
 };
 
+static const struct param_spec params_keys[] = {
+    PARAM_OF_LIMIT,
+    {.name = "after",
+     .kind = PARAM_NAME,
+     .help = "Only keys behind this id: `next` of the answer before."},
+    {.kind = PARAM_END},
+};
+
+static const struct param_spec params_key[] = {
+    {.name = "id", .kind = PARAM_NAME, .place = PLACE_PATH, .help = "The key's id."},
+    {.kind = PARAM_END},
+};
+
 #define PARAM_OF_NAMESPACE                                                                       \
     {                                                                                            \
         .name = "namespace", .kind = PARAM_NAMESPACE,                                            \

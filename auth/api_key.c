@@ -140,6 +140,11 @@ void key_cache_free(struct key_cache **cache)
     *cache = NULL;
 }
 
+void key_cache_forget(struct key_cache *cache, struct str id)
+{
+    ttl_cache_forget(cache->records, id);
+}
+
 void key_cache_forget_all(struct key_cache *cache)
 {
     ttl_cache_forget_all(cache->records);

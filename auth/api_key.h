@@ -48,6 +48,8 @@ CW_MUST_CHECK enum err api_key_check_name(const char *field, struct str name, st
 struct key_cache;
 CW_MUST_CHECK enum err key_cache_new(struct users *users, struct key_cache **cache_out);
 void key_cache_free(struct key_cache **cache);
+/* One of them, or all. */
+void key_cache_forget(struct key_cache *cache, struct str id);
 void key_cache_forget_all(struct key_cache *cache);
 
 struct key_times {

@@ -208,3 +208,13 @@ enum err identity_create_key(struct identity *identity, struct arena *arena, str
         *secret_out = whole;
     return err;
 }
+
+enum err identity_revoke_key(struct identity *identity, struct str id, int64_t now_s,
+                             struct error *error)
+{
+    enum err err = api_keys_revoke_id(identity->users, id, now_s, error);
+
+    /* Also when the outcome is unknown: it may be revoked. */
+    key_cache_forget(identity->keys, id);
+    return err;
+}

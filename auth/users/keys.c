@@ -66,14 +66,13 @@ enum err api_keys_find(struct users *users, struct arena *arena, struct str id,
     return ERR_OK;
 }
 
-/* All rows of a statement, and room for one item each. */
-static enum err read_all(struct users *users, enum users_statement statement, struct work work,
+/* All rows of a query, and room for one item each. */
+static enum err read_all(struct users *users, struct users_query query, struct work work,
                          size_t item_size, struct users_result *result_out, void **items_out)
 {
     *result_out = (struct users_result){0};
     *items_out = NULL;
-    enum err err =
-        users_run(users, USERS_READ, USERS_PLAIN(statement), work.arena, result_out, work.error);
+    enum err err = users_run(users, USERS_READ, query, work.arena, result_out, work.error);
     if (err)
         return err;
     *items_out = arena_calloc(work.arena, result_out->row_count, item_size);
@@ -85,8 +84,9 @@ enum err api_keys_ids(struct users *users, struct arena *arena, struct str **ids
 {
     struct users_result result;
     void *items;
-    enum err err = read_all(users, KEY_IDS, (struct work){.arena = arena, .error = error},
-                            sizeof **ids_out, &result, &items);
+    enum err err =
+        read_all(users, USERS_PLAIN(KEY_IDS), (struct work){.arena = arena, .error = error},
+                 sizeof **ids_out, &result, &items);
     struct str *ids = items;
 
     *ids_out = ids;
@@ -96,13 +96,12 @@ enum err api_keys_ids(struct users *users, struct arena *arena, struct str **ids
     return err;
 }
 
-enum err api_keys_list(struct users *users, struct arena *arena, struct api_key **keys_out,
-                       size_t *count_out, struct error *error)
+static enum err read_keys(struct users *users, struct users_query query, struct work work,
+                          struct api_key **keys_out, size_t *count_out)
 {
     struct users_result result;
     void *items;
-    enum err err = read_all(users, KEY_LIST, (struct work){.arena = arena, .error = error},
-                            sizeof **keys_out, &result, &items);
+    enum err err = read_all(users, query, work, sizeof **keys_out, &result, &items);
     struct api_key *keys = items;
 
     *keys_out = keys;
@@ -112,9 +111,30 @@ enum err api_keys_list(struct users *users, struct arena *arena, struct api_key 
     return err;
 }
 
+enum err api_keys_list(struct users *users, struct arena *arena, struct api_key **keys_out,
+                       size_t *count_out, struct error *error)
+{
+    return read_keys(users, USERS_PLAIN(KEY_LIST), (struct work){.arena = arena, .error = error},
+                     keys_out, count_out);
+}
+
+enum err api_keys_page(struct users *users, struct work work, struct str after, size_t limit,
+                       struct api_key **keys_out, size_t *count_out)
+{
+    struct str from = after.ptr ? after : STR("");
+
+    return read_keys(users, USERS_QUERY(KEY_PAGE, USERS_STR(from), USERS_INT(limit)), work,
+                     keys_out, count_out);
+}
+
 enum err api_keys_revoke(struct users *users, struct str name, int64_t now_s, struct error *error)
 {
     return users_change(users, USERS_QUERY(KEY_REVOKE, USERS_STR(name), USERS_INT(now_s)), error);
+}
+
+enum err api_keys_revoke_id(struct users *users, struct str id, int64_t now_s, struct error *error)
+{
+    return users_change(users, USERS_QUERY(KEY_REVOKE_ID, USERS_STR(id), USERS_INT(now_s)), error);
 }
 
 enum err api_keys_touch(struct users *users, struct str id, int64_t now_s, struct error *error)

@@ -143,6 +143,11 @@ CW_MUST_CHECK enum err identity_create_key(struct identity *identity, struct are
                                            struct api_key *key, int64_t now_s,
                                            struct str *secret_out, struct error *error);
 
+/* Revokes the key of this id for ever; a second time is fine. Felt at once by this process, by others within a second.
+ * ERR_NOT_FOUND: there never was one. */
+CW_MUST_CHECK enum err identity_revoke_key(struct identity *identity, struct str id, int64_t now_s,
+                                           struct error *error);
+
 /* Forgets what is cached, of one account (id > 0) or of everything (0): after a change made by this
  * process. */
 void identity_forget(struct identity *identity, int64_t user_id);

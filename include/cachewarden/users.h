@@ -16,6 +16,7 @@
 #include "cachewarden/arena.h"
 #include "cachewarden/error.h"
 #include "cachewarden/str.h"
+#include "cachewarden/work.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -275,12 +276,18 @@ CW_MUST_CHECK enum err api_keys_find(struct users *users, struct arena *arena, s
 CW_MUST_CHECK enum err api_keys_list(struct users *users, struct arena *arena,
                                      struct api_key **keys_out, size_t *count_out,
                                      struct error *error);
+/* Up to `limit` of them, revoked ones among them, behind the id `after` (empty: from the first) in the order of ids. */
+CW_MUST_CHECK enum err api_keys_page(struct users *users, struct work work, struct str after,
+                                     size_t limit, struct api_key **keys_out, size_t *count_out);
 /* The id of every key that was ever made, in no order; texts and array in the arena. */
 CW_MUST_CHECK enum err api_keys_ids(struct users *users, struct arena *arena, struct str **ids_out,
                                     size_t *count_out, struct error *error);
 /* By name; a second time is ERR_NOT_FOUND only when no such key was ever made. */
 CW_MUST_CHECK enum err api_keys_revoke(struct users *users, struct str name, int64_t now_s,
                                        struct error *error);
+/* The same by id. */
+CW_MUST_CHECK enum err api_keys_revoke_id(struct users *users, struct str id, int64_t now_s,
+                                          struct error *error);
 /* Remembers the use; callers do this at most once a minute a key. */
 CW_MUST_CHECK enum err api_keys_touch(struct users *users, struct str id, int64_t now_s,
                                       struct error *error);

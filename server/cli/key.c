@@ -1,13 +1,10 @@
 /* `key`: API keys. */
 #include "cli/cli.h"
 
+#include "cachewarden/api_keys.h"
 #include "cachewarden/clock.h"
 
 #include <stdio.h>
-
-#define DAY_S 86400
-
-#define SCOPES_TEXT "flush, entries, admin, user and metrics"
 
 /* ---- create ---- */
 
@@ -18,7 +15,8 @@ static int take_scopes(const struct cli *cli, unsigned *scopes_out)
     for (size_t i = 0; (name = cli_value_at(cli, "scope", i)); i++) {
         unsigned scope = scope_from_name(str_from(name));
         if (!scope)
-            return cli_usage_error(cli, "there is no scope \"%.64s\"; they are " SCOPES_TEXT, name);
+            return cli_usage_error(
+                cli, "there is no scope \"%.64s\"; they are " API_KEY_SCOPES_TEXT, name);
         *scopes_out |= scope;
     }
     if (*scopes_out & SCOPE_USER && !cli_flag(cli, "user"))
@@ -26,19 +24,12 @@ static int take_scopes(const struct cli *cli, unsigned *scopes_out)
     return CLI_OK;
 }
 
-/* Its entries have to lie somewhere: an admin names a namespace with each request, who acts as a user has that one. */
-static bool lacks_space(const struct api_key *key)
-{
-    return key->scopes & SCOPE_ENTRIES && !(key->scopes & (SCOPE_USER | SCOPE_ADMIN)) &&
-           key->space.len == 0;
-}
-
 static void warn_of_useless(const struct api_key *key)
 {
     if (!key->scopes)
         fprintf(stderr,
                 "warning: the key has no scope and may do nothing; give it one with --scope\n");
-    if (lacks_space(key))
+    if (api_key_lacks_space(key))
         fprintf(
             stderr,
             "warning: a key with the scope entries works in a namespace, and has none; make one "
@@ -49,20 +40,20 @@ static int take_expiry(const struct cli *cli, int64_t now_s, int64_t *expires_at
 {
     const char *text = cli_value(cli, "expires-days");
     int64_t days = 0;
-    if (text && !str_to_int64(str_from(text), 1, 36500, &days))
-        return cli_usage_error(
-            cli, "--expires-days must be a whole number from 1 to 36500, not \"%.64s\"", text);
-    *expires_at_s_out = days ? now_s + days * DAY_S : 0;
+    *expires_at_s_out = 0;
+    if (text && (!str_to_int64(str_from(text), 1, API_KEY_DAYS_MAX, &days) ||
+                 !api_key_take_days(days, now_s, expires_at_s_out)))
+        return cli_usage_error(cli,
+                               "--expires-days must be a whole number from 1 to %d, not \"%.64s\"",
+                               API_KEY_DAYS_MAX, text);
     return CLI_OK;
 }
 
-/* NAME, or app:NAME, as the routes and the other commands call it. */
 static int take_space(const struct cli *cli, struct str *name_out)
 {
     const char *text = cli_value(cli, "namespace");
-    struct str name = str_from(text), app = STR("app:");
-    *name_out = str_starts(name, app) ? str_sub(name, app.len, name.len) : name;
-    if (text && (name_out->len == 0 || str_starts(name, STR("user:"))))
+    *name_out = STR_NONE;
+    if (text && !api_key_take_space(str_from(text), name_out))
         return cli_usage_error(
             cli,
             "--namespace is app:NAME, not \"%.80s\"; in that of an account works "
@@ -85,46 +76,6 @@ static enum err find_owner(struct cli_services *services, const char *name, stru
     return err;
 }
 
-static void write_time(struct json_writer *json, const char *name, int64_t time_s)
-{
-    char text[CLOCK_RFC3339_SIZE];
-    json_name(json, name);
-    if (time_s > 0)
-        json_write_string(json, clock_rfc3339(time_s * 1000, text));
-    else
-        json_write_null(json);
-}
-
-static void write_scopes(struct json_writer *json, struct arena *arena, unsigned scopes)
-{
-    struct str rest = scope_names(arena, scopes), name;
-    json_name(json, "scopes");
-    json_open_array(json);
-    while (scopes && str_split(&rest, ',', &name))
-        json_write_string(json, str_trim(name));
-    json_close_array(json);
-}
-
-/* The members of a key, without the braces. */
-static void write_key(struct json_writer *json, struct arena *arena, const struct api_key *key)
-{
-    json_add_string(json, "id", key->id);
-    json_add_string(json, "name", key->name);
-    write_scopes(json, arena, key->scopes);
-    json_name(json, "namespace");
-    if (key->space.len > 0)
-        json_write_string(json, key->space);
-    else
-        json_write_null(json);
-    json_name(json, "user_id");
-    if (key->owner_id > 0)
-        json_write_integer(json, key->owner_id);
-    else
-        json_write_null(json);
-    write_time(json, "created_at", key->created_at_s);
-    write_time(json, "expires_at", key->expires_at_s);
-}
-
 static int show_created(const struct cli *cli, struct arena *arena, const struct api_key *key,
                         struct str secret)
 {
@@ -134,7 +85,7 @@ static int show_created(const struct cli *cli, struct arena *arena, const struct
     if (cli_flag(cli, "json")) {
         json_writer_init(&json, &text);
         json_open_object(&json);
-        write_key(&json, arena, key);
+        api_key_write(&json, arena, key);
         json_close_object(&json);
         /* Alone on the last line, as without --json: `| tail -n 1` is right for both. */
         strbuf_addf(&text, "\n%.*s\n", STR_ARG(secret));
@@ -194,13 +145,6 @@ static int run_create(struct cli *cli)
 
 /* ---- list ---- */
 
-static const char *state_of(const struct api_key *key, int64_t now_s)
-{
-    if (key->revoked_at_s > 0)
-        return "revoked";
-    return key->expires_at_s > 0 && key->expires_at_s <= now_s ? "expired" : "good";
-}
-
 static void print_time(struct strbuf *out, int64_t time_s, size_t width)
 {
     char text[CLOCK_RFC3339_SIZE];
@@ -230,7 +174,7 @@ static void print_keys(struct strbuf *out, struct arena *arena, const struct api
         cli_pad(out, owner, widths[4]);
         print_time(out, key->expires_at_s, widths[5]);
         print_time(out, key->last_used_at_s, widths[6]);
-        strbuf_addf(out, "%s\n", state_of(key, clock_wall_s()));
+        strbuf_addf(out, "%s\n", api_key_state(key, clock_wall_s()));
     }
 }
 
@@ -242,10 +186,7 @@ static void write_keys(struct strbuf *out, struct arena *arena, const struct api
     json_open_array(&json);
     for (size_t i = 0; i < count; i++) {
         json_open_object(&json);
-        write_key(&json, arena, &keys[i]);
-        write_time(&json, "last_used_at", keys[i].last_used_at_s);
-        write_time(&json, "revoked_at", keys[i].revoked_at_s);
-        json_add_string(&json, "state", str_from(state_of(&keys[i], clock_wall_s())));
+        api_key_write_all(&json, arena, &keys[i], clock_wall_s());
         json_close_object(&json);
     }
     json_close_array(&json);
@@ -307,7 +248,7 @@ static int run_revoke(struct cli *cli)
 
 static const struct cli_option json_only[] = {CLI_JSON, CLI_OPTIONS_END};
 static const struct cli_option create_options[] = {
-    {"scope", 0, "S", true, "of " SCOPES_TEXT},
+    {"scope", 0, "S", true, "of " API_KEY_SCOPES_TEXT},
     {"namespace", 0, "N", false, "the namespace of its entries: app:NAME, or NAME"},
     {"user", 0, "NAME", false, "the account it belongs to"},
     {"expires-days", 0, "D", false, "how long it is good; for ever without"},

@@ -25,6 +25,7 @@ static const struct {
     {"token.", "accounts", NULL},
     {"subjects.", "subjects", "Accounts that were made for users of other issuers."},
     {"users.", "users", "Accounts, for those who look after them."},
+    {"keys.", "keys", "API keys, for those who look after them."},
     {"backups.", "backups", "Backups of accounts and control data, each in one file."},
     {"health.", "diagnostics", "How the service is."},
     {"metrics", "diagnostics", NULL},

@@ -51,8 +51,9 @@ static json_t *fetch(const struct stand *stand)
     return read;
 }
 
-/* Somebody of another issuer who was here before. */
-static void add_subject(const struct stand *stand)
+/* Somebody of another issuer who was here before, and API keys whose ids are known: one that is good, one with
+ * everything, one that an example revokes. */
+static void add_rows(const struct stand *stand)
 {
     char path[512];
     sqlite3 *database;
@@ -61,7 +62,14 @@ static void add_subject(const struct stand *stand)
     sqlite3_busy_timeout(database, 5000);
     ck_assert_int_eq(sqlite3_exec(database,
                                   "INSERT INTO subjects (issuer, subject, account_id)"
-                                  " VALUES ('https://id.example', 'auth0|7', 1)",
+                                  " VALUES ('https://id.example', 'auth0|7', 1);"
+                                  "INSERT INTO api_keys VALUES"
+                                  " ('000000000001', 'nightly', zeroblob(32), 1, '', NULL,"
+                                  "  1769860800, 0, 0, 0),"
+                                  " ('000000000002', 'shop', zeroblob(32), 10, 'shop', 1,"
+                                  "  1769860800, 1769860900, 1769860850, 1769860820),"
+                                  " ('000000000003', 'old', zeroblob(32), 1, '', NULL,"
+                                  "  1769860800, 0, 0, 0)",
                                   NULL, NULL, NULL),
                      SQLITE_OK);
     sqlite3_close(database);
@@ -127,7 +135,7 @@ static void add_backups(const struct stand *stand)
 void examples_open(struct examples *examples, struct stand *stand)
 {
     examples->stand = stand;
-    add_subject(stand);
+    add_rows(stand);
     add_jobs(stand);
     add_backups(stand);
     examples->document = fetch(stand);

@@ -244,6 +244,36 @@ START_TEST(no_two_installations_are_alike)
 }
 END_TEST
 
+START_TEST(pages_and_revocation_by_id)
+{
+    open_backend(_i);
+    const struct work work = {.arena = arena, .error = &error};
+    struct api_key *page;
+    size_t count;
+    struct api_key c = key("cccccccccccc", "first"), a = key("aaaaaaaaaaaa", "third"),
+                   b = key("bbbbbbbbbbbb", "second");
+    add(&c);
+    add(&a);
+    add(&b);
+    ck_assert_int_eq(api_keys_page(users, work, STR_NONE, 2, &page, &count), ERR_OK);
+    ck_assert_uint_eq(count, 2);
+    ck_assert(str_eq(page[0].name, STR("third")));
+    ck_assert(str_eq(page[1].name, STR("second")));
+    ck_assert_int_eq(api_keys_revoke_id(users, c.id, 1000, &error), ERR_OK);
+    ck_assert_int_eq(api_keys_revoke_id(users, c.id, 2000, &error), ERR_OK);
+    ck_assert_int_eq(api_keys_revoke_id(users, STR("first"), 2000, &error), ERR_NOT_FOUND);
+    ck_assert_int_eq(api_keys_page(users, work, b.id, 2, &page, &count), ERR_OK);
+    ck_assert_uint_eq(count, 1);
+    ck_assert(str_eq(page[0].id, c.id));
+    ck_assert_int_eq(page[0].revoked_at_s, 1000);
+    ck_assert_int_eq(api_keys_find(users, arena, a.id, &found, &error), ERR_OK);
+    ck_assert_int_eq(found.revoked_at_s, 0);
+    ck_assert_int_eq(api_keys_page(users, work, c.id, 2, &page, &count), ERR_OK);
+    ck_assert_uint_eq(count, 0);
+    close_backend();
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const contract[] = {
@@ -255,6 +285,7 @@ int main(void)
         revoking,
         touching,
         listing,
+        pages_and_revocation_by_id,
         a_deleted_owner_takes_the_keys_along,
         facts,
         no_two_installations_are_alike,
