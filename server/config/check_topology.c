@@ -89,15 +89,21 @@ static void check_sentinel(struct config *config, struct config_report *report)
     warn_of_host(config, report);
 }
 
+static void warn_of_unused(const struct config *config, enum setting_id id, bool is_given,
+                           struct config_report *report)
+{
+    if (is_given)
+        config_warning(report, &config->sources[id], name_of(id),
+                       "is not used without redis.topology = \"sentinel\"");
+}
+
 /* Who names sentinels believes that they are asked. */
 static void warn_of_sentinels(const struct config *config, struct config_report *report)
 {
-    static const enum setting_id unused[] = {SETTING_redis_sentinels, SETTING_redis_master_name};
+    const char *name = config->redis_master_name;
 
-    for (size_t i = 0; i < sizeof unused / sizeof *unused; i++)
-        if (config->sources[unused[i]].layer > CONFIG_DEFAULT)
-            config_warning(report, &config->sources[unused[i]], name_of(unused[i]),
-                           "is not used without redis.topology = \"sentinel\"");
+    warn_of_unused(config, SETTING_redis_sentinels, config->redis_sentinels.count > 0, report);
+    warn_of_unused(config, SETTING_redis_master_name, name && name[0], report);
 }
 
 void config_check_topology(struct config *config, struct config_report *report)

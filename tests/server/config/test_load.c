@@ -383,6 +383,8 @@ START_TEST(nothing_asked_for_is_left_out_in_silence)
 {
     case_expect("log: { level = \"warn\"; };\nredis: { master_name = \"m\"; };\n",
                 ENVIRONMENT("CACHEWARDEN_REDIS_NODES=a:1", "BACKUP_RETENTION_DAYS=7"),
+                "warning: %s:2: redis.master_name is not used without redis.topology = "
+                "\"sentinel\"\n"
                 "warning: CACHEWARDEN_REDIS_NODES: redis.nodes has no effect in this version\n");
 }
 END_TEST
