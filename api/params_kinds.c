@@ -1,6 +1,7 @@
 /* What a value of each kind must look like, and what is said of one that does not. */
 #include "params_private.h"
 
+#include "cachewarden/clock.h"
 #include "cachewarden/entries.h"
 
 #include <inttypes.h>
@@ -69,6 +70,8 @@ bool param_fits(const struct param_spec *spec, struct str text, int64_t *integer
         return is_name(text);
     case PARAM_STREAM_ID:
         return is_stream_id(text);
+    case PARAM_TIME:
+        return clock_read(text, integer_out);
     case PARAM_TEXT:
         return is_text(text, 255);
     case PARAM_LABEL:
@@ -96,6 +99,8 @@ static const char *form_of(const struct param_spec *spec)
         return "1 to 64 letters, digits, dots, underscores or hyphens";
     case PARAM_STREAM_ID:
         return "an id such as 1700000000000-0, taken from an earlier answer";
+    case PARAM_TIME:
+        return "a time such as 2026-01-31T12:00:00Z, or seconds since 1970";
     case PARAM_TEXT:
         return "1 to 255 bytes of UTF-8 without control characters";
     case PARAM_LABEL:

@@ -70,6 +70,16 @@ static const struct param_spec params_audit[] = {
     {.name = "part",
      .kind = PARAM_NAME,
      .help = "Only records of this part: changes, clears or sign_ins."},
+    {.name = "principal", .kind = PARAM_TEXT, .help = "Only what was done by this one, by name."},
+    {.name = "action",
+     .kind = PARAM_TEXT,
+     .help = "Only this: what records have as `route`, such as caches.flush."},
+    {.name = "target", .kind = PARAM_TEXT, .help = "Only what was done to this, such as user:7."},
+    {.name = "result", .kind = PARAM_TEXT, .help = "Only what ended like this, such as ok."},
+    {.name = "since",
+     .kind = PARAM_TIME,
+     .help = "Only records from this time on: RFC 3339, or seconds since 1970."},
+    {.name = "until", .kind = PARAM_TIME, .help = "Only records before this time."},
     {.kind = PARAM_END},
 };
 

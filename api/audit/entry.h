@@ -7,22 +7,8 @@
 
 #include "cachewarden/app.h"
 #include "cachewarden/audit.h"
+#include "cachewarden/audit_search.h"
 
-/* The fields of a record, in the order of the stream and of GET /api/v1/audit. */
-enum audit_field {
-    AUDIT_TIME,
-    AUDIT_PRINCIPAL,
-    AUDIT_PRINCIPAL_ID, /* 0: none */
-    AUDIT_CREDENTIAL,
-    AUDIT_ADDRESS,
-    AUDIT_ROUTE,
-    AUDIT_TARGET,
-    AUDIT_RESULT,
-    AUDIT_COUNT, /* empty: none */
-    AUDIT_REQUEST_ID,
-    AUDIT_NODE,
-    AUDIT_FIELD_COUNT
-};
 const char *audit_field_name(enum audit_field field);
 const char *audit_part_name(enum audit_part part);
 

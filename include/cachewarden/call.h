@@ -18,7 +18,7 @@
 struct app;
 struct route;
 
-#define CALL_MAX_PARAMS 8
+#define CALL_MAX_PARAMS 12
 
 /* A typed parameter from the query or the path. Absent ones have given = false and the default the route states. */
 struct param_value {

@@ -4,6 +4,7 @@
 
 #include "cachewarden/str.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define NS_PER_MS INT64_C(1000000)
@@ -27,5 +28,10 @@ int clock_left_ms(int64_t deadline_ns);
 struct str clock_rfc3339(int64_t wall_ms, char buffer[CLOCK_RFC3339_SIZE]);
 /* "Sat, 31 Jan 2026 12:00:00 GMT" (RFC 9110 IMF-fixdate). */
 struct str clock_http_date(int64_t wall_s, char buffer[CLOCK_RFC3339_SIZE]);
+/*
+ * When that was, of clock_wall_ms: an RFC 3339 time ("2026-01-31T12:00:00Z", "2026-01-31T13:00:00.5+01:00"),
+ * or seconds since 1970 ("1769860800"). False: it is neither, no time that there is, or before 1970.
+ */
+bool clock_read(struct str text, int64_t *wall_ms_out);
 
 #endif

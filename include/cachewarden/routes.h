@@ -66,6 +66,7 @@ enum param_kind {
     PARAM_BOOLEAN,   /* true or false */
     PARAM_NAME,      /* 1 to 64 of a-z A-Z 0-9 . _ - */
     PARAM_STREAM_ID, /* a Redis stream id: digits, '-', digits */
+    PARAM_TIME,      /* RFC 3339, or seconds since 1970; `integer` is milliseconds */
     PARAM_TEXT,      /* 1 to 255 bytes of UTF-8 without control characters */
     /* The same, 1 to 512 bytes, with any slashes. In a path no part between them is "." or "..", which
        a proxy on the way would take for steps. */

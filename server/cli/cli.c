@@ -8,9 +8,9 @@
 #include <stdlib.h>
 
 const struct cli_command *const cli_commands[] = {
-    &cli_serve,   &cli_flush,   &cli_user,   &cli_key,    &cli_cache,  &cli_entry,
-    &cli_job,     &cli_gateway, &cli_backup, &cli_health, &cli_doctor, &cli_routes,
-    &cli_version, &cli_docs,    &cli_help,   NULL,
+    &cli_serve,  &cli_flush,        &cli_user,    &cli_key,    &cli_cache,  &cli_entry,
+    &cli_job,    &cli_audit_search, &cli_gateway, &cli_backup, &cli_health, &cli_doctor,
+    &cli_routes, &cli_version,      &cli_docs,    &cli_help,   NULL,
 };
 
 enum { ARGUMENTS_MAX = 32, OPTIONS_MAX = 64 };

@@ -22,8 +22,8 @@ enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 64 /* EX_USAGE of sysexits.h */ }
 /* Every command, in the order help lists them; ends with NULL. Each is in a file of its own. */
 extern const struct cli_command *const cli_commands[];
 extern const struct cli_command cli_serve, cli_flush, cli_user, cli_key, cli_cache, cli_entry,
-    cli_job, cli_gateway, cli_backup, cli_health, cli_routes, cli_doctor, cli_version, cli_docs,
-    cli_help;
+    cli_job, cli_audit_search, cli_gateway, cli_backup, cli_health, cli_routes, cli_doctor,
+    cli_version, cli_docs, cli_help;
 
 /* The same for those who describe the command line. */
 extern const struct cli_program cli_program;

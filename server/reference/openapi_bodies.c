@@ -209,6 +209,12 @@ static void write_value_schema(struct json_writer *json, const struct param_spec
         json_add_string(json, "type", STR("string"));
         json_add_string(json, "pattern", STR("^[0-9]+-[0-9]+$"));
         break;
+    case PARAM_TIME:
+        json_add_string(json, "type", STR("string"));
+        json_add_string(json, "pattern",
+                        STR("^([0-9]{1,11}|[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9:]{8}([.][0-9]+)?"
+                            "([Zz]|[+-][0-9]{2}:[0-9]{2}))$"));
+        break;
     case PARAM_TEXT:
         write_text_schema(json, 255);
         break;

@@ -248,7 +248,8 @@ START_TEST(repeated_and_unknown)
 {
     expect_refused(read_query("audit.list", "limit=1&limit=1"), "limit: Given more than once.");
     expect_refused(read_query("audit.list", "limit=1&foo=2"),
-                   "foo: Unknown parameter. This route takes limit, before, part.");
+                   "foo: Unknown parameter. This route takes limit, before, part, principal, "
+                   "action, target, result, since, until.");
     expect_refused(read_query("audit.list", "limit=1&"), "(empty name): Unknown parameter.");
     expect_refused(read_query("audit.list", "=x"), "(empty name): Unknown parameter.");
     expect_refused(read_query("audit.list", "=x&limit=1"), "(empty name): Unknown parameter.");

@@ -275,7 +275,7 @@ END_TEST
 START_TEST(what_may_repeat)
 {
     static const enum param_kind numbers[] = {PARAM_ID, PARAM_INTEGER, PARAM_BOOLEAN,
-                                              PARAM_STREAM_ID};
+                                              PARAM_STREAM_ID, PARAM_TIME};
     struct param_spec params[] = {{.name = "a", .repeats = true, .help = "h"}, {.kind = PARAM_END}};
     struct route route = good();
     route.params = params;
@@ -311,14 +311,15 @@ END_TEST
 START_TEST(parameters_together)
 {
     struct param_spec params[CALL_MAX_PARAMS + 2] = {{0}};
-    static const char *const names[] = {"a", "b", "c", "d", "e", "f", "g", "h", "i"};
+    static const char *const names[] = {"a", "b", "c", "d", "e", "f", "g",
+                                        "h", "i", "j", "k", "l", "m"};
     struct route route = good();
     route.params = params;
     for (size_t i = 0; i < CALL_MAX_PARAMS; i++)
         params[i] = (struct param_spec){.name = names[i], .kind = PARAM_NAME, .help = "h"};
     expect_sound(route);
-    params[CALL_MAX_PARAMS] = (struct param_spec){.name = "i", .kind = PARAM_NAME, .help = "h"};
-    expect_wrong(route, "more than 8 parameters");
+    params[CALL_MAX_PARAMS] = (struct param_spec){.name = "m", .kind = PARAM_NAME, .help = "h"};
+    expect_wrong(route, "more than 12 parameters");
     params[2].kind = PARAM_END;
     params[1].name = "a";
     expect_wrong(route, "is there twice");

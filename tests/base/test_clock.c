@@ -167,6 +167,69 @@ START_TEST(time_left_is_rounded_up_and_never_negative)
 }
 END_TEST
 
+static void expect_read(const char *text, int64_t wanted_ms)
+{
+    int64_t wall_ms = -1;
+
+    ck_assert_msg(clock_read(str_from(text), &wall_ms), "%s", text);
+    ck_assert_msg(wall_ms == wanted_ms, "%s: %lld", text, (long long)wall_ms);
+}
+
+START_TEST(times_that_people_write)
+{
+    expect_read("0", 0);
+    expect_read("1769860800", INT64_C(1769860800000));
+    expect_read("1970-01-01T00:00:00Z", 0);
+    expect_read("2026-01-31T12:00:00Z", INT64_C(1769860800000));
+    expect_read("2026-01-31t12:00:00z", INT64_C(1769860800000));
+    expect_read("2026-01-31T12:00:00.1Z", INT64_C(1769860800100));
+    expect_read("2026-01-31T12:00:00.123456789Z", INT64_C(1769860800123));
+    expect_read("2026-01-31T13:30:00+01:30", INT64_C(1769860800000));
+    expect_read("2026-01-30T23:00:00.5-13:00", INT64_C(1769860800500));
+    expect_read("2024-02-29T00:00:00Z", INT64_C(1709164800000));
+    expect_read("9999-12-31T23:59:59Z", INT64_C(253402300799000));
+}
+END_TEST
+
+START_TEST(what_is_no_time)
+{
+    static const char *const cases[] = {"",
+                                        " ",
+                                        "-1",
+                                        "+1",
+                                        "01",
+                                        "1.5",
+                                        "123456789012",
+                                        "now",
+                                        "2026-01-31",
+                                        "2026-01-31T12:00Z",
+                                        "2026-01-31T12:00:00",
+                                        "2026-01-31 12:00:00Z",
+                                        "2026-01-31T12:00:00.Z",
+                                        "2026-01-31T12:00:00+0100",
+                                        "2026-01-31T12:00:00+01:60",
+                                        "2026-01-31T12:00:00+24:00",
+                                        "2026-01-31T12:00:00+01:00 ",
+                                        "2026-02-29T00:00:00Z",
+                                        "2026-13-01T00:00:00Z",
+                                        "2026-00-01T00:00:00Z",
+                                        "2026-01-31T24:00:00Z",
+                                        "2026-01-31T12:60:00Z",
+                                        "2026-01-31T12:00:60Z",
+                                        "1969-12-31T23:59:59Z",
+                                        "1970-01-01T00:00:00+00:01",
+                                        "2026-1-31T12:00:00Z",
+                                        "2026/01/31T12:00:00Z",
+                                        "2026-01-31T12:00:00ZZ",
+                                        "2026-01-31T12"};
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        int64_t wall_ms;
+        ck_assert_msg(!clock_read(str_from(cases[i]), &wall_ms), "%s", cases[i]);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("base/clock");
@@ -175,6 +238,8 @@ int main(void)
     tcase_add_test(tcase, rfc3339_of_known_times);
     tcase_add_test(tcase, years_that_cannot_be_written_show_the_nearest);
     tcase_add_test(tcase, http_date_of_known_times);
+    tcase_add_test(tcase, times_that_people_write);
+    tcase_add_test(tcase, what_is_no_time);
     tcase_add_test(tcase, every_day_of_four_centuries_agrees_with_the_system);
     tcase_add_test(tcase, seconds_anywhere_agree_with_the_system);
     tcase_add_test(tcase, the_monotonic_clock_does_not_go_back);

@@ -131,12 +131,14 @@ END_TEST
 
 START_TEST(each_page_of_the_trail_is_told)
 {
-    static const char *const pages[] = {"/api/v1/audit",
-                                        "/api/v1/audit?limit=1",
-                                        "/api/v1/audit?limit=1000",
-                                        "/api/v1/audit?part=clears",
-                                        "/api/v1/audit?part=changes",
-                                        "/api/v1/audit?part=sign_ins"};
+    static const char *const pages[] = {
+        "/api/v1/audit",
+        "/api/v1/audit?limit=1",
+        "/api/v1/audit?limit=1000",
+        "/api/v1/audit?part=clears",
+        "/api/v1/audit?part=changes",
+        "/api/v1/audit?part=sign_ins",
+        "/api/v1/audit?action=caches.flush&since=2020-01-01T00:00:00Z"};
     expect_status(http_post(stand.http, "/api/v1/caches/messages/flush", examples.flush_key), 200);
     for (size_t i = 0; i < sizeof pages / sizeof *pages; i++) {
         const struct http_reply *reply = http_get(stand.http, pages[i], stand.root.bearer);

@@ -86,6 +86,7 @@ static const struct probe probes[] = {
     {"POST", "/api/v1/keys", ROOT, LOGIN, 400, PROBLEM_400, true},
     {"DELETE", "/api/v1/keys/000000000000", ROOT, NULL, 404, PROBLEM_404, true},
     {"GET", "/api/v1/audit", ROOT, NULL, 503, PROBLEM_503, true},
+    {"GET", "/api/v1/audit?principal=deploy&since=0", ROOT, NULL, 503, PROBLEM_503, true},
     {"GET", "/api/v1/caches", ROOT, NULL, 0, "{", true},
     {"GET", "/api/redis-test", ROOT, NULL, 0, "{", false},
     {"GET", "/health/live", NOBODY, NULL, 200, "{", true},

@@ -47,7 +47,7 @@ BEGIN {
 	own("base", "arena body_source clock cron die error exposition http_client http_field json key_ring lock log owner random resolver secret sink str thread work zone")
 	own("pool", "pipeline redis redis_error tls_summary value")
 	own("auth", "api_keys cipher digest identity issuer mac password permit principal revocations token users users_copy users_move xsrf")
-	own("api", "app audit backup_restore backup_result backup caches call control entries examples gateway gateway_explain health jobs limits namespace params routes session tally")
+	own("api", "app audit audit_search backup_restore backup_result backup caches call control entries examples gateway gateway_explain health jobs limits namespace params routes session tally")
 	owner["limits.def"] = "api"
 	owner["redis_commands.def"] = "api"
 
