@@ -133,10 +133,17 @@ static int take_wanted(const struct cli *cli, struct audit_search *wanted_out, i
 
 /* ---- the command ---- */
 
-static int print_page(struct printing *printing)
+/* Heads stand over a list, which may be empty, and over no failure. */
+static int print_page(struct printing *printing, bool is_first)
 {
-    int status = cli_print(&printing->text);
+    struct strbuf heads;
 
+    strbuf_init(&heads, NULL, 256);
+    if (is_first && !printing->is_json)
+        print_heads(&heads);
+    int status = cli_print(&heads);
+    if (cli_print(&printing->text) != CLI_OK)
+        status = CLI_FAILED;
     strbuf_init(&printing->text, NULL, 4096);
     return status;
 }
@@ -146,6 +153,7 @@ static int search(struct cli_services *services, struct audit_search *wanted, in
                   struct printing *printing)
 {
     struct error error = {0};
+    bool is_first = true;
     int status = CLI_OK;
 
     do {
@@ -154,10 +162,10 @@ static int search(struct cli_services *services, struct audit_search *wanted, in
         wanted->limit = left < PAGE ? (size_t)left : PAGE;
         enum err err = audit_search(services->app, cli_work(services, &error), wanted, print_found,
                                     printing, &next);
-        if (print_page(printing) != CLI_OK)
-            status = CLI_FAILED;
-        else if (err != ERR_OK)
-            status = cli_fail_with(err, &error);
+        if (err != ERR_OK)
+            return cli_fail_with(err, &error);
+        status = print_page(printing, is_first);
+        is_first = false;
         wanted->before = next;
     } while (status == CLI_OK && wanted->before.len > 0 && printing->count < limit);
     if (status == CLI_OK && wanted->before.len > 0)
@@ -178,8 +186,6 @@ static int run(struct cli *cli)
     if (!cli_open(cli, &services))
         return CLI_FAILED;
     strbuf_init(&printing.text, NULL, 4096);
-    if (!printing.is_json)
-        print_heads(&printing.text);
     status = search(&services, &wanted, limit, &printing);
     strbuf_fini(&printing.text);
     cli_close(&services);
