@@ -119,9 +119,11 @@ CW_MUST_CHECK enum err users_look(struct str url, struct users_sight *sight_out,
                                   struct error *error);
 
 /*
- * Another process that has the SQLite file open now, a server, say; 0: there is none, or nobody can tell (PostgreSQL).
- * Only while this process has not opened it: the look would drop SQLite's locks.
+ * Another process that has the SQLite file open now, a server, say; USERS_PROCESS_ELSEWHERE: one in another container,
+ * which has no number here; 0: there is none, or nobody can tell (PostgreSQL). Only while this process has not opened
+ * it: the look would drop SQLite's locks.
  */
+#define USERS_PROCESS_ELSEWHERE ((pid_t)-1)
 pid_t users_other_process(struct str url);
 
 /* Whether it answers a trivial query now and is still the database that was opened. */

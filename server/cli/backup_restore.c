@@ -24,20 +24,6 @@ static bool is_path(const char *argument)
 
 /* ---- another process ---- */
 
-static void name_process(pid_t pid, char out[64])
-{
-    char path[32], name[32] = "";
-
-    snprintf(path, sizeof path, "/proc/%d/comm", (int)pid);
-    FILE *file = fopen(path, "re");
-    if (file && !fgets(name, sizeof name, file))
-        name[0] = '\0';
-    if (file)
-        fclose(file);
-    name[strcspn(name, "\n")] = '\0';
-    snprintf(out, 64, "process %d%s%s%s", (int)pid, name[0] ? " (" : "", name, name[0] ? ")" : "");
-}
-
 /*
  * A backup by its id is put back beside a running server, which notices within a second. One from elsewhere comes to
  * a machine that is set up anew; there the server is to start with it.
@@ -45,11 +31,11 @@ static void name_process(pid_t pid, char out[64])
 static bool may_go_on(const struct cli *cli, const struct cli_services *services)
 {
     const char *what = cli_argument(cli, 0);
-    char process[64];
+    char process[CLI_PROCESS_SIZE];
 
     if (services->other_process == 0 || cli_flag(cli, "dry-run"))
         return true;
-    name_process(services->other_process, process);
+    cli_name_process(services->other_process, process);
     if (!is_path(what)) {
         fprintf(stderr,
                 "%s has the users database open; it goes on, and notices what is put back.\n",

@@ -107,6 +107,10 @@ enum err cli_audit(struct cli_services *services, const char *route, struct str 
 /* Complains about a failed operation, returns CLI_FAILED. */
 int cli_fail_with(enum err err, const struct error *error);
 
+/* "process 12 (cachewarden)", for users_other_process, or that it is in another container. */
+enum { CLI_PROCESS_SIZE = 64 };
+void cli_name_process(pid_t pid, char out[CLI_PROCESS_SIZE]);
+
 /* ---- passwords (password_input.c) ---- */
 
 /*

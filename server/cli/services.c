@@ -141,3 +141,22 @@ int cli_fail_with(enum err err, const struct error *error)
         return cli_fail("%s: it may have happened all the same", text);
     return cli_fail("%s", text);
 }
+
+void cli_name_process(pid_t pid, char out[CLI_PROCESS_SIZE])
+{
+    char path[32], name[32] = "";
+
+    if (pid == USERS_PROCESS_ELSEWHERE) {
+        snprintf(out, CLI_PROCESS_SIZE, "a process in another container");
+        return;
+    }
+    snprintf(path, sizeof path, "/proc/%d/comm", (int)pid);
+    FILE *file = fopen(path, "re");
+    if (file && !fgets(name, sizeof name, file))
+        name[0] = '\0';
+    if (file)
+        fclose(file);
+    name[strcspn(name, "\n")] = '\0';
+    snprintf(out, CLI_PROCESS_SIZE, "process %d%s%s%s", (int)pid, name[0] ? " (" : "", name,
+             name[0] ? ")" : "");
+}

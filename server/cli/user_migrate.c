@@ -99,11 +99,13 @@ static int check_source(const struct config *config)
         return cli_fail("the users database is of another version; start this version's server "
                         "with it once");
     pid_t other = users_other_process(url);
-    if (other != 0)
-        return cli_fail("process %d has the users database open, and what it changes now would be "
-                        "lost; stop the server first (systemctl stop cachewarden)",
-                        (int)other);
-    return CLI_OK;
+    if (other == 0)
+        return CLI_OK;
+    char process[CLI_PROCESS_SIZE];
+    cli_name_process(other, process);
+    return cli_fail("%s has the users database open, and what it changes now would be lost; stop "
+                    "the server first (systemctl stop cachewarden)",
+                    process);
 }
 
 /* ---- doing ---- */

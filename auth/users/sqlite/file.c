@@ -1,5 +1,7 @@
 #include "users/sqlite/file.h"
 
+#include "cachewarden/users.h"
+
 #include "cachewarden/log.h"
 #include "cachewarden/owner.h"
 
@@ -194,5 +196,7 @@ pid_t users_file_other_process(const char *path)
     if (fd >= 0)
         close(fd);
     free(shared);
-    return is_asked && lock.l_type != F_UNLCK ? lock.l_pid : 0;
+    if (!is_asked || lock.l_type == F_UNLCK)
+        return 0;
+    return lock.l_pid > 0 ? lock.l_pid : USERS_PROCESS_ELSEWHERE;
 }

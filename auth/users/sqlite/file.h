@@ -22,7 +22,7 @@ CW_MUST_CHECK enum err users_file_prepare(const char *path, struct error *error)
 /* Whether that would succeed, as the account that asks: the same texts, and nothing is made. */
 CW_MUST_CHECK enum err users_file_check(const char *path, struct error *error);
 
-/* Another process that has it open in SQLite's way, or 0. See users_other_process for when. */
+/* Another process that has it open in SQLite's way, USERS_PROCESS_ELSEWHERE, or 0. See users_other_process for when. */
 pid_t users_file_other_process(const char *path);
 
 /* Which file the path leads to now. ERR_UPSTREAM_DOWN when to none. */

@@ -8,6 +8,7 @@
 #include "users_backend.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <sqlite3.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -327,6 +328,25 @@ START_TEST(locked_by_another_program)
 }
 END_TEST
 
+/* A command in another container: the process has no number there. Where no such namespace can be made, nothing is
+ * shown. */
+static void expect_somebody_from_elsewhere(void)
+{
+    int status;
+    pid_t child = fork();
+
+    if (child == 0) {
+        if (unshare(CLONE_NEWPID) != 0 && unshare(CLONE_NEWUSER | CLONE_NEWPID) != 0)
+            _exit(0);
+        pid_t inside = fork();
+        if (inside == 0)
+            _exit(users_other_process(str_from(url)) == USERS_PROCESS_ELSEWHERE ? 0 : 1);
+        _exit(waitpid(inside, &status, 0) == inside && status == 0 ? 0 : 1);
+    }
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_int_eq(status, 0);
+}
+
 /* A server, say. It does nothing, and is seen all the same. */
 START_TEST(another_process_has_it_open)
 {
@@ -348,6 +368,7 @@ START_TEST(another_process_has_it_open)
     }
     ck_assert_int_eq(read(is_open[0], &byte, 1), 1);
     ck_assert_int_eq(users_other_process(str_from(url)), child);
+    expect_somebody_from_elsewhere();
     close(may_end[1]);
     ck_assert_int_eq(waitpid(child, &status, 0), child);
     ck_assert_int_eq(status, 0);
