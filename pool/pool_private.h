@@ -38,8 +38,8 @@ struct pool_replica {
  * the batch, takes the next connection and writes what has gathered. Everybody gets their own replies.
  *
  * When Redis cannot be reached, the breaker opens: pipelines fail at once, and one a second tries
- * again. When Redis does not answer a command in time, the breaker opens too, but the next pipeline
- * may try at once.
+ * again. When Redis says nothing to anybody for as long as a command may take, the breaker opens too, but the next
+ * pipeline may try at once.
  */
 struct pool {
     /* Set by pool_open, constant. */
@@ -72,7 +72,7 @@ struct pool {
     size_t under_way;   /* pipelines inside pool_run */
     size_t large;       /* of those that bring back much: how many are past pool_enter_large */
     size_t large_sent;  /* of these: on their connections */
-    size_t recent_peak; /* how many of these there were lately at most, in 256ths (acquire.c) */
+    size_t recent_peak; /* how many were under_way lately at most, in 256ths (acquire.c) */
     int64_t grow_again_ns; /* no further connection before that (one could not be made) */
     bool is_capped;        /* the last one was refused, and others live: one try a second */
     struct batch *queue;   /* waiting for a connection, oldest first */

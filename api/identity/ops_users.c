@@ -1,7 +1,7 @@
 /*
  * Accounts for those who look after them: found, made, changed, deleted, signed out. The rules are those of the
- * command line (identity_add_account, identity_amend_account), and the guard of users_amend, because who may do what
- * admins may is not for that a superuser.
+ * command line (identity_add_account, identity_amend_account). Admins need not be superusers, so users_amend guards
+ * superusers from them.
  */
 #include "ops.h"
 
@@ -202,7 +202,7 @@ static enum err read_new(struct call *call, struct user *user, struct str *passw
 
 static enum err say_busy(struct call *call)
 {
-    return error_set(&call->error, ERR_BUSY, "too many sign-ins at once");
+    return error_set(&call->error, ERR_BUSY, "too many passwords are being hashed at once");
 }
 
 enum err op_users_create(struct call *call)

@@ -112,7 +112,7 @@ static void *try_the_token_all_the_time(void *arg)
     while (!atomic_load(&is_over)) {
         const struct http_reply *reply = http_get(http, "/auth/me", revoked);
         atomic_fetch_add(&wrong_tokens, reply->status == 200);
-        atomic_fetch_add(&token_trials, 1);
+        atomic_fetch_add(&token_trials, reply->status == 401);
         nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
     }
     http_client_free(&http);
