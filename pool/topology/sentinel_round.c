@@ -202,10 +202,11 @@ static void ask_all(struct sentinel_watch *watch)
     for (size_t i = 0; i < watch->count; i++)
         was_silent[i] = watch->peers[i].answer.state == SENTINEL_SILENT;
     for (size_t i = 0; i < watch->count; i++)
-        if (!was_silent[i])
+        if (!was_silent[i] && !atomic_load(&watch->is_ending))
             ask(watch, &watch->peers[i]);
     for (size_t i = 0; i < watch->count; i++)
-        if (was_silent[i] && clock_mono_ns() >= watch->peers[i].again_ns)
+        if (was_silent[i] && !atomic_load(&watch->is_ending) &&
+            clock_mono_ns() >= watch->peers[i].again_ns)
             ask(watch, &watch->peers[i]);
 }
 

@@ -19,6 +19,7 @@ static void set_up(void)
 
 static void free_watch(struct sentinel_watch *watch)
 {
+    atomic_store(&watch->is_ending, true);
     periodic_stop(&watch->thread);
     for (size_t i = 0; watch->peers && i < watch->count; i++) {
         sentinel_link_free(&watch->peers[i].link);

@@ -8,6 +8,8 @@
 #include "cachewarden/lock.h"
 #include "cachewarden/thread.h"
 
+#include <stdatomic.h>
+
 /* One sentinel. What is not guarded is the thread's own. */
 struct sentinel_peer {
     char *name; /* "host:port", constant */
@@ -28,6 +30,7 @@ struct sentinel_watch {
     bool is_tls;
     struct sentinel_patience patience;
     struct periodic *thread; /* set once, by who joined first */
+    atomic_bool is_ending;   /* nobody is asked any more */
     /* Of the thread. */
     int64_t ask_next_ns;
     char told[200]; /* the trouble that was logged */

@@ -323,6 +323,26 @@ START_TEST(a_sentinel_that_has_gone_for_good)
 }
 END_TEST
 
+/* One that is silent costs the time of a question, and a stop waits for one question at most. */
+START_TEST(a_stop_among_silent_ones)
+{
+    enum { SILENT = REDIS_SENTINELS_MAX, QUESTION_MS = 500 }; /* open_front */
+    const char *many[SILENT];
+
+    start_false();
+    fake_redis_deafen(fakes[0], true);
+    for (int i = 0; i < SILENT; i++)
+        many[i] = endpoints[0];
+    front = open_front(many, SILENT, "m", NULL);
+    ck_assert(fake_redis_wait_accepted(fakes[0], 1));
+    int64_t began_ns = clock_mono_ns();
+    redis_close(&front);
+    /* Otherwise it would be nearly all of them. */
+    ck_assert_int_lt((clock_mono_ns() - began_ns) / NS_PER_MS, SILENT / 2 * QUESTION_MS);
+    stop_false();
+}
+END_TEST
+
 struct writer {
     enum err err;
     struct error error;
@@ -473,6 +493,7 @@ int main(void)
     tcase = tcase_create("false");
     tcase_add_checked_fixture(tcase, set_up, tear_down);
     tcase_add_test(tcase, a_sentinel_that_lies);
+    tcase_add_test(tcase, a_stop_among_silent_ones);
     tcase_add_test(tcase, a_sentinel_that_has_gone_for_good);
     tcase_add_test(tcase, a_write_under_way_while_the_primary_moves);
     tcase_add_test(tcase, a_password_that_is_changed);
