@@ -1,9 +1,9 @@
 /*
- * A backup takes the place of what is here. The archive is read once for each stage, and each time believed only at its
- * end: to know that it is whole, before anything is touched; to put its rows into the users database, in one transaction
- * that anything wrong undoes; and to tell Redis, last. What was given, ended or shown stays so whatever the backup
- * says: users_copy.h has the rules for accounts and keys, and control_data.h those for Redis. Versions rise, because a
- * new term begins.
+ * A backup takes the place of what is here. The archive is read once for each stage, and each time believed only at
+ * its end: to know that it is whole, before anything is touched; to put its rows into the users database, in one
+ * transaction that anything wrong undoes; and to tell Redis, last. What was given, ended or shown stays so whatever
+ * the backup says: users_copy.h has the rules for accounts and keys, and control_data.h those for Redis. Versions
+ * rise, because a new term begins.
  */
 #ifndef API_BACKUP_RESTORE_H
 #define API_BACKUP_RESTORE_H
