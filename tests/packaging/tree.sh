@@ -79,6 +79,7 @@ read_mirror() {
 }
 
 # make_tree [CODENAME]: of this machine's release, or of another one that its mirror has
+# shellcheck disable=SC2120
 make_tree() {
 	local packed
 
