@@ -381,10 +381,13 @@ static struct str place_of(struct str url, struct str *scheme_out)
 static bool same_place(const char *a, const char *b)
 {
     struct str scheme_a, scheme_b;
+
+    if (!a || !b)
+        return a == b;
     struct str place_a = place_of(str_from(a), &scheme_a),
                place_b = place_of(str_from(b), &scheme_b);
 
-    return !a == !b && str_eq(scheme_a, scheme_b) && str_eq(place_a, place_b);
+    return str_eq(scheme_a, scheme_b) && str_eq(place_a, place_b);
 }
 
 bool value_equal_but_login(const struct setting *row, const void *a, const void *b)
