@@ -14,7 +14,7 @@ struct backup_result {
     bool is_good;
     char id[32];      /* empty: none was made */
     char node[64];    /* the host that made it */
-    char reason[192]; /* why it is not good */
+    char reason[128]; /* why it is not good */
 };
 
 enum { BACKUP_RESULT_SIZE = 320 };
