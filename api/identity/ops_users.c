@@ -12,6 +12,7 @@
 #include "cachewarden/limits.h"
 #include "cachewarden/log.h"
 #include "identity/revoke.h"
+#include "identity/sign_in.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -35,15 +36,7 @@ static void write_time(struct json_writer *json, const char *name, int64_t time_
 static void write_account(struct json_writer *json, const struct user *user)
 {
     json_open_object(json);
-    json_add_integer(json, "id", user->id);
-    json_add_string(json, "username", user->username);
-    json_add_string(json, "email", user->email);
-    json_add_bool(json, "is_superuser", user->is_superuser);
-    json_name(json, "groups");
-    json_open_array(json);
-    for (size_t i = 0; i < user->group_count; i++)
-        json_write_string(json, user->groups[i]);
-    json_close_array(json);
+    sign_in_write_user_members(json, user);
     json_add_bool(json, "active", user->is_active);
     write_time(json, "created_at", user->created_at_s);
     write_time(json, "last_login_at", user->last_login_at_s);

@@ -341,9 +341,8 @@ enum err refresh_check(struct call *call, struct str refresh)
     return err;
 }
 
-void sign_in_write_user(struct json_writer *json, const struct user *user)
+void sign_in_write_user_members(struct json_writer *json, const struct user *user)
 {
-    json_open_object(json);
     json_add_integer(json, "id", user->id);
     json_add_string(json, "username", user->username);
     json_add_string(json, "email", user->email);
@@ -353,5 +352,11 @@ void sign_in_write_user(struct json_writer *json, const struct user *user)
     for (size_t i = 0; i < user->group_count; i++)
         json_write_string(json, user->groups[i]);
     json_close_array(json);
+}
+
+void sign_in_write_user(struct json_writer *json, const struct user *user)
+{
+    json_open_object(json);
+    sign_in_write_user_members(json, user);
     json_close_object(json);
 }

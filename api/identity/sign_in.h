@@ -48,7 +48,9 @@ CW_MUST_CHECK enum err refresh_trade(struct call *call, struct str refresh,
 /* Whether refresh_trade would take the token now; spends nothing. Errors as there. */
 CW_MUST_CHECK enum err refresh_check(struct call *call, struct str refresh);
 
-/* The members of the user object that clients know, as the next value. */
+/* The user object that clients know, as the next value. */
 void sign_in_write_user(struct json_writer *json, const struct user *user);
+/* Its members, in an object that is open. */
+void sign_in_write_user_members(struct json_writer *json, const struct user *user);
 
 #endif
