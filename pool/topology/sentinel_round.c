@@ -159,6 +159,8 @@ static void decide(struct sentinel_watch *watch)
         named[i] = watch->peers[i].named;
     size_t count = sentinel_find_candidates(named, watch->count, candidates), i = 0;
     for (; i < count; i++) {
+        if (atomic_load(&watch->is_ending))
+            return;
         if (may_be_it(watch, candidates[i].primary, why, sizeof why))
             break;
         if (i == 0)
@@ -190,7 +192,7 @@ static void ask(struct sentinel_watch *watch, struct sentinel_peer *peer)
     else if (answer.state == SENTINEL_UNAWARE)
         peer->named.port = 0;
     lock_release(&watch->lock);
-    if (answer.state == SENTINEL_NAMES)
+    if (answer.state == SENTINEL_NAMES && !atomic_load(&watch->is_ending))
         decide(watch);
 }
 
